@@ -1,0 +1,120 @@
+# clutch: `make help` lists the targets. Variables: CC, CFLAGS, B (build folder), SANITIZE, PREFIX, DESTDIR.
+
+CC      ?= cc
+B       ?= build
+PREFIX  ?= /usr/local
+CFLAGS  ?= -O2 -g
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+PACKAGES := OpenCL clblast libpng zlib jansson
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+            -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef
+# recursive on purpose: `make setup` and `make help` must work before the packages are there
+PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
+PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
+
+ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DCL_TARGET_OPENCL_VERSION=120 -Iinclude -I$(B) $(WARN) $(CFLAGS) \
+             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) \
+             $(if $(WERROR),-Werror)
+ALL_LIBS   = $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS) $(PKG_LIBS) -lpthread -lm
+
+SOURCES := $(sort $(wildcard src/*/*.c))
+KERNELS := $(sort $(wildcard cl/*.cl))
+OBJECTS := $(SOURCES:src/%.c=$(B)/obj/%.o) $(B)/obj/kernels.o
+LIBRARY := $(B)/libclutch.a
+PROGRAM := $(B)/clutch
+
+# tests/KIND/NAME.c is one program, build/tests/KIND-NAME; tests/support and tests/ref are linked to each
+TEST_SOURCES := $(sort $(wildcard $(foreach k,unit kernel grad golden fault,tests/$(k)/*.c)))
+TEST_PARTS   := $(sort $(wildcard tests/support/*.c tests/ref/*.c))
+TEST_OBJECTS := $(TEST_PARTS:%.c=$(B)/obj/%.o)
+TESTS        := $(foreach t,$(TEST_SOURCES),$(B)/tests/$(subst /,-,$(t:tests/%.c=%)))
+
+.PHONY: all help setup demo test check kernel-check install clean tests
+.DELETE_ON_ERROR:
+
+all: $(PROGRAM)
+
+help:
+	@echo "make setup     install what is missing (Debian packages), as root or through sudo"
+	@echo "make           build the program: build/clutch"
+	@echo "make demo      train on Fashion-MNIST, show results and a picture"
+	@echo "make test      all tests; the last line says how many passed and failed"
+	@echo "make check     the fast tests alone"
+	@echo "make install   into PREFIX ($(PREFIX)), below DESTDIR"
+	@echo "make clean     remove build/"
+	@echo "Variables: CC, CFLAGS, SANITIZE=address,undefined, WERROR=1, B=build"
+
+setup:
+	@sh tests/setup.sh
+
+$(PROGRAM): $(B)/obj/main.o $(LIBRARY)
+	$(CC) -o $@ $^ $(ALL_LIBS)
+
+$(LIBRARY): $(OBJECTS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/obj/main.o: src/main.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/%.o: src/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/tests/%.o: tests/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
+
+# the kernels as bytes: one array a file and a table of them (struct ocl_source in src/ocl/source.h)
+$(B)/kernels.c: $(KERNELS) src/ocl/embed.sh
+	@mkdir -p $(@D)
+	sh src/ocl/embed.sh $(KERNELS) > $@
+
+$(B)/obj/kernels.o: $(B)/kernels.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Isrc/ocl -c -o $@ $<
+
+# the version is compiled into one file only, so that a commit does not rebuild the world
+$(B)/version.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define CLUTCH_VERSION "$(VERSION)"' > $@.new
+	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
+
+# other flags or another compiler rebuild everything
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS) $(SANITIZE) $(WERROR)' > $@.new
+	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
+
+$(B)/obj/cmd/version.o: $(B)/version.h
+
+define TEST_RULE
+$(B)/tests/$(subst /,-,$(1:tests/%.c=%)): $(B)/obj/$(1:.c=.o) $(TEST_OBJECTS) $(LIBRARY)
+	@mkdir -p $$(@D)
+	$$(CC) -o $$@ $$^ $$(ALL_LIBS) -lcmocka
+endef
+$(foreach t,$(TEST_SOURCES),$(eval $(call TEST_RULE,$(t))))
+
+tests: $(PROGRAM) $(TESTS)
+
+test: tests
+	@B=$(B) sh tests/run.sh all
+
+check: tests
+	@B=$(B) sh tests/run.sh fast
+
+demo: $(PROGRAM)
+	@B=$(B) sh assets/demo.sh
+
+install: $(PROGRAM)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/clutch/nets
+	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/clutch
+	install -m 644 assets/nets/*.net $(DESTDIR)$(PREFIX)/share/clutch/nets
+
+clean:
+	rm -rf $(B)
+
+FORCE:
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(B)/obj/main.d

@@ -1,0 +1,96 @@
+// Goes before every kernel file: vectors of VEC floats, and loads and stores that respect an end.
+// VEC: 1, 2, 4, 8 or 16, the width a device likes (-D).
+
+#ifndef VEC
+#define VEC 4
+#endif
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+#if VEC == 1
+typedef float floatv;
+typedef int intv;
+#define LOAD_ALL(p) (*(p))
+#define STORE_ALL(v, p) (*(p) = (v))
+#else
+typedef JOIN(float, VEC) floatv;
+typedef JOIN(int, VEC) intv;
+#define LOAD_ALL(p) JOIN(vload, VEC)(0, p)
+#define STORE_ALL(v, p) JOIN(vstore, VEC)(v, 0, p)
+#endif
+
+// p[i .. i+VEC), zero at n and beyond
+static floatv load(global const float *p, size_t i, size_t n)
+{
+    if (i + VEC <= n)
+        return LOAD_ALL(p + i);
+    float part[VEC];
+    for (int e = 0; e < VEC; e++)
+        part[e] = i + e < n ? p[i + e] : 0.0f;
+    return LOAD_ALL(part);
+}
+
+// p[i .. i+VEC) = v, nothing at n and beyond
+static void store(floatv v, global float *p, size_t i, size_t n)
+{
+    if (i + VEC <= n) {
+        STORE_ALL(v, p + i);
+        return;
+    }
+    float part[VEC];
+    STORE_ALL(v, part);
+    for (int e = 0; e < VEC; e++)
+        if (i + e < n)
+            p[i + e] = part[e];
+}
+
+static float sum_of(floatv v)
+{
+    float part[VEC];
+    STORE_ALL(v, part);
+    for (int width = VEC / 2; width > 0; width /= 2)
+        for (int e = 0; e < width; e++)
+            part[e] += part[e + width];
+    return part[0];
+}
+
+// Activations. ACT: 0 identity, 1 ReLU, 2 leaky ReLU, 3 tanh, 4 sigmoid (enum mx_act). NaN stays NaN in all of them.
+#ifndef ACT
+#define ACT 0
+#endif
+
+static floatv act(floatv x, float slope)
+{
+#if ACT == 1
+    return select(x, (floatv)0.0f, x < 0.0f);
+#elif ACT == 2
+    return select(x, x * slope, x < 0.0f);
+#elif ACT == 3
+    return tanh(x);
+#elif ACT == 4
+    return 1.0f / (1.0f + exp(-x));
+#else
+    return x;
+#endif
+}
+
+// dy * phi'(x), from y = phi(x)
+static floatv act_gradient(floatv dy, floatv y, float slope)
+{
+#if ACT == 1
+    return select(dy, (floatv)0.0f, y <= 0.0f);
+#elif ACT == 2
+    return select(dy, dy * slope, y <= 0.0f);
+#elif ACT == 3
+    return dy * (1.0f - y * y);
+#elif ACT == 4
+    return dy * y * (1.0f - y);
+#else
+    return dy;
+#endif
+}
+
+// Reductions over rows come in chunks of rows: each work-item sums one chunk of VEC columns, a second kernel adds the chunks
+// in their order. Rows [first, last) of chunk c:
+#define CHUNK_FIRST(c, rows, chunks) ((uint)((ulong)(rows) * (c) / (chunks)))

@@ -1,0 +1,145 @@
+/*
+ * base: what every other floor stands on: status, notes, memory, arena, text, numbers, random numbers, files, clock,
+ * fault points. Knows nothing of OpenCL, nets or data. Prints nothing: notes go to a hook that `cmd` sets.
+ */
+#ifndef CLUTCH_BASE_H
+#define CLUTCH_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MUST_USE __attribute__((warn_unused_result))
+#define PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- status: errors are values ------------------------------------------------------------------------------- */
+
+enum st {
+    ST_OK = 0,
+    ST_INPUT,    /* wrong usage or bad input: the user can mend it; exit code 2 */
+    ST_MEMORY,   /* host memory ran out */
+    ST_SYSTEM,   /* a file or system call failed */
+    ST_DEVICE,   /* an OpenCL call failed, or a device has too little of something */
+    ST_NUMERIC,  /* a value that must be finite is not */
+    ST_INTERNAL, /* our own mistake */
+};
+
+/* Fills this thread's error record (code, file:line, message) and returns `code`. The message is lower case, starts with
+ * what is wrong, has no full stop. Later failures replace earlier ones. */
+#define st_fail(code, ...) st_fail_at((code), __FILE__, __LINE__, __VA_ARGS__)
+MUST_USE enum st st_fail_at(enum st code, const char *file, int line, const char *fmt, ...) PRINTF(4, 5);
+
+/* Puts a phrase and ": " before the message of the failure `s` on its way up; returns `s`. ST_OK passes untouched. */
+MUST_USE enum st st_context(enum st s, const char *fmt, ...) PRINTF(2, 3);
+
+const char *st_message(void); /* this thread's last failure; "" where there was none */
+const char *st_where(void);   /* "file:line" of the site that failed */
+
+/* The one way out: a function has `enum st s = ST_OK`, a label `out`, and releases what it holds behind it. */
+#define TRY(expr)              \
+    do {                       \
+        s = (expr);            \
+        if (s != ST_OK)        \
+            goto out;          \
+    } while (0)
+
+/* ---- notes: things a user should know that are no failures ------------------------------------------------------ */
+
+/* One line (without newline) to whoever listens; nobody by default. Thread: set the hook before threads start. */
+void note(const char *fmt, ...) PRINTF(1, 2);
+void note_to(void (*hook)(const char *line));
+
+/* ---- memory: the only door to malloc ------------------------------------------------------------------------------ */
+
+/* `n` zeroed elements of `size` bytes; NULL with the record filled where memory ends. n = 0 gives a valid pointer. */
+MUST_USE void *mem_alloc(size_t n, size_t size);
+/* Resizes (p may be NULL); on failure returns NULL, fills the record, and `p` stays valid. New bytes are not cleared. */
+MUST_USE void *mem_resize(void *p, size_t n, size_t size);
+void mem_free(void *p); /* accepts NULL */
+uint64_t mem_count(void); /* allocations since the start; tests pin that a training step makes none */
+
+/* TRY(NEW(p, n)): allocates an array of n elements of what p points to. */
+#define NEW(p, n) (((p) = mem_alloc((n), sizeof *(p))) ? ST_OK : ST_MEMORY)
+
+/* ---- arena: many small things with one life ------------------------------------------------------------------------ */
+
+struct arena {
+    struct arena_block *top;
+};
+
+MUST_USE void *arena_alloc(struct arena *a, size_t n, size_t size); /* zeroed, aligned for any type; NULL: record filled */
+MUST_USE char *arena_copy(struct arena *a, const char *s, size_t len); /* adds the closing NUL */
+void arena_free(struct arena *a); /* everything at once; the arena can be used again */
+
+/* ---- text: a growing string --------------------------------------------------------------------------------------- */
+
+/* A failure sticks: further adds do nothing, and text_status() tells. Start from {0}. */
+struct text {
+    char *s; /* NUL-terminated once anything was added; NULL before */
+    size_t len, cap;
+    bool failed;
+};
+
+void text_add(struct text *t, const char *fmt, ...) PRINTF(2, 3);
+void text_add_bytes(struct text *t, const char *bytes, size_t len);
+MUST_USE enum st text_status(const struct text *t); /* ST_OK or ST_MEMORY */
+void text_clear(struct text *t); /* length 0, memory kept */
+void text_free(struct text *t);
+
+/* ---- numbers from text: the whole word must be the number ---------------------------------------------------------- */
+
+MUST_USE bool parse_i64(const char *word, int64_t *out);
+MUST_USE bool parse_f64(const char *word, double *out); /* finite only */
+/* "61.2 MiB", "512 B": writes at most `size` bytes, returns `out` (for use inside a printf). */
+char *show_bytes(char *out, size_t size, uint64_t bytes);
+
+/* ---- random numbers: counter-based, so that any element can be computed on any device in any order ------------------- */
+
+/* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). cl/random.cl is its twin. */
+void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* A sequential stream over it. Streams of one seed are told apart by `stream`. */
+struct rng {
+    uint32_t key[2], counter[4], block[4];
+    int used;
+};
+
+void rng_init(struct rng *r, uint64_t seed, uint64_t stream);
+uint32_t rng_u32(struct rng *r);
+double rng_unit(struct rng *r);   /* [0, 1), 32 bits */
+double rng_normal(struct rng *r); /* mean 0, variance 1 */
+uint32_t rng_below(struct rng *r, uint32_t n); /* 0..n-1, unbiased; n >= 1 */
+void rng_shuffle(struct rng *r, uint32_t *items, size_t n);
+
+/* ---- files ----------------------------------------------------------------------------------------------------- */
+
+/* Whole file into memory, with a NUL behind it that `*len` does not count. Caller frees with mem_free. A missing or
+ * unreadable file, a folder, or one over `max_bytes` is ST_INPUT and names the path. */
+MUST_USE enum st file_read(const char *path, size_t max_bytes, char **data, size_t *len);
+/* Writes beside the target and renames: readers see the old file or the new one, never a part. ST_SYSTEM on failure. */
+MUST_USE enum st file_write(const char *path, const void *data, size_t len);
+MUST_USE enum st file_append(const char *path, const void *data, size_t len);
+bool file_exists(const char *path);
+bool dir_exists(const char *path);
+MUST_USE enum st dir_make(const char *path); /* with parents, as mkdir -p */
+/* The user's cache folder for this program: $XDG_CACHE_HOME/clutch or ~/.cache/clutch; false where there is none. */
+bool dir_cache(char *out, size_t size);
+
+/* ---- clock ----------------------------------------------------------------------------------------------------- */
+
+uint64_t clock_ns(void); /* monotonic */
+
+/* ---- hash ------------------------------------------------------------------------------------------------------ */
+
+/* FNV-1a, 64 bits, for file names of caches (which check the whole key besides). Start from HASH_START. */
+#define HASH_START 0xcbf29ce484222325u
+uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len);
+
+/* ---- fault points ------------------------------------------------------------------------------------------------ */
+
+/* True when the call at this site shall fail: CLUTCH_FAULT=N in the environment makes the N-th fault point of the process
+ * fail, once. Allocations, file writes and OpenCL calls are fault points; tests/fault walks through them. */
+bool fault_here(void);
+
+#endif

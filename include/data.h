@@ -1,0 +1,48 @@
+/*
+ * data: labelled pictures in host memory, as bytes, from IDX files or drawn from a seed. Stands on base.
+ */
+#ifndef CLUTCH_DATA_H
+#define CLUTCH_DATA_H
+
+#include "base.h"
+
+/* One split: n pictures of C x H x W bytes (planes of rows), one label each. */
+struct data_split {
+    uint32_t n;
+    uint8_t *pixels; /* (n, C, H, W) */
+    uint8_t *labels; /* (n), each below `classes` */
+};
+
+enum { DATA_CLASSES_MAX = 256, DATA_NAME_MAX = 32 };
+
+struct data_set {
+    char name[DATA_NAME_MAX];  /* "fashion-mnist", "mnist", "digits", or the folder's last part */
+    char *path;                /* where it was found; NULL where it was drawn */
+    int c, h, w, classes;
+    char class_name[DATA_CLASSES_MAX][DATA_NAME_MAX]; /* known names, else (and beyond `classes`) the numbers */
+    struct data_split train, validation, test;        /* validation is empty unless data_hold_out() filled it */
+};
+
+/*
+ * What --data may say: a known set by name (looked for where the user and Debian put it), `digits`, or a folder that
+ * holds the four IDX files, plain or gzip, under any of the names in the wild ("train-images-idx3-ubyte",
+ * "train-images.idx3-ubyte", each also with ".gz"). A known name wins over a folder of that name; ./NAME means the
+ * folder. `seed` matters to drawn sets only. ST_INPUT names the file and what is wrong with it, or the places searched.
+ * Caller frees with data_free.
+ */
+MUST_USE enum st data_open(const char *word, uint64_t seed, struct data_set **out);
+void data_free(struct data_set *set); /* accepts NULL */
+
+/* Keeps the first `limit` training samples (0: all), then moves `validation` of them, chosen from the seed, out of the
+ * training split; both keep their order. At most once a set. ST_INPUT where fewer are there than asked, or none would
+ * be left to train on. */
+MUST_USE enum st data_hold_out(struct data_set *set, uint32_t limit, uint32_t validation, uint64_t seed);
+
+/* Mean and standard deviation of each channel over the training split, pixels scaled to 0..1. A constant channel gives
+ * deviation 1. mean, deviation: (C) */
+void data_moments(const struct data_set *set, double *mean, double *deviation);
+
+/* The order of one epoch: a permutation of 0..n-1 that depends on seed and epoch alone. order: (n) */
+void data_order(uint64_t seed, uint32_t epoch, uint32_t n, uint32_t *order);
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * ocl: devices, queues, programs with a cache, kernels, buffers. The only floor that sees CL/cl.h. OpenCL 1.2 core is
+ * enough. Stands on base.
+ *
+ * Every failure is ST_DEVICE and names the OpenCL call, its code and the device; choosing a device that is not there is
+ * ST_INPUT. Nothing here waits for a device unless its comment says so.
+ */
+#ifndef CLUTCH_OCL_H
+#define CLUTCH_OCL_H
+
+#include "base.h"
+
+/* ---- what is here ---------------------------------------------------------------------------------------------- */
+
+enum ocl_kind { OCL_CPU, OCL_GPU, OCL_ACCEL, OCL_OTHER };
+
+struct ocl_facts {
+    int platform, index; /* as clinfo numbers them */
+    enum ocl_kind kind;
+    char name[256], vendor[128], driver[128], version[128];
+    uint32_t compute_units, clock_mhz;
+    uint32_t vector_width;      /* native float vector width, at least 1 */
+    uint32_t parts_max;         /* sub-devices it can be split into equally; 1: cannot be split */
+    uint64_t memory_bytes;      /* global memory */
+    uint64_t buffer_bytes_max;  /* largest single buffer */
+    uint64_t local_bytes;
+    size_t work_group_max;
+    bool available, compiler;   /* usable now; can compile from source */
+};
+
+struct ocl_platform_facts {
+    char name[128], vendor[128], version[128];
+    int device_count;
+    char problem[192]; /* why it has no devices; "" where it has some */
+};
+
+struct ocl_world; /* all platforms and devices, asked once */
+
+/* A system without any platform gives an empty world, not a failure. Caller closes, after all devices. */
+MUST_USE enum st ocl_world_open(struct ocl_world **out);
+void ocl_world_close(struct ocl_world *w); /* accepts NULL */
+int ocl_platform_count(const struct ocl_world *w);
+const struct ocl_platform_facts *ocl_platform_at(const struct ocl_world *w, int i);
+int ocl_device_count(const struct ocl_world *w);
+const struct ocl_facts *ocl_facts_at(const struct ocl_world *w, int i);
+const char *ocl_kind_name(enum ocl_kind kind); /* "CPU", "GPU", "accelerator", "other" */
+
+/* ---- choosing ---------------------------------------------------------------------------------------------------- */
+
+struct ocl_pick {
+    int device;       /* index for ocl_facts_at */
+    int part, parts;  /* part 0..parts-1 of an equal split; parts 1: the whole device */
+};
+
+/*
+ * The device grammar: items separated by commas; an item is P:D, `gpu`, `cpu`, `accel`, `all`, or a fragment of a device's
+ * name (any case); `/K` behind it splits each device it means into K equal sub-devices. NULL or "" means the best single
+ * device: the first GPU, else accelerator, else CPU. `*picks` (freed by the caller with mem_free) keeps the order written
+ * and holds no device twice. ST_INPUT names the item and what is there.
+ */
+MUST_USE enum st ocl_pick_devices(const struct ocl_world *w, const char *spec, struct ocl_pick **picks, int *n);
+
+/* ---- devices ------------------------------------------------------------------------------------------------------- */
+
+struct ocl_device; /* a context with one device (or sub-device) and the programs built for it */
+
+/* Caller closes, after its queues. The world must outlive it. */
+MUST_USE enum st ocl_device_open(const struct ocl_world *w, const struct ocl_pick *pick, struct ocl_device **out);
+void ocl_device_close(struct ocl_device *d); /* accepts NULL */
+const struct ocl_facts *ocl_device_facts(const struct ocl_device *d); /* of a sub-device: with its own compute units */
+const char *ocl_device_label(const struct ocl_device *d);             /* "0:0 NAME" or "0:0/2#1 NAME" */
+uint64_t ocl_device_bytes(const struct ocl_device *d);                /* in buffers now */
+
+/* ---- buffers -------------------------------------------------------------------------------------------------------- */
+
+struct ocl_buf;
+
+/* Device memory, contents undefined. More than one buffer may hold is ST_DEVICE with the figures. */
+MUST_USE enum st ocl_buf_create(struct ocl_device *d, size_t bytes, struct ocl_buf **out);
+void ocl_buf_free(struct ocl_buf *b); /* accepts NULL; the queues that use it must have been waited for */
+size_t ocl_buf_bytes(const struct ocl_buf *b);
+
+/* ---- queues: in order, one per worker; a queue and what is made from it belong to one thread --------------------------- */
+
+struct ocl_queue;
+
+MUST_USE enum st ocl_queue_open(struct ocl_device *d, struct ocl_queue **out);
+void ocl_queue_close(struct ocl_queue *q); /* accepts NULL; waits, then frees its kernels */
+struct ocl_device *ocl_queue_device(const struct ocl_queue *q);
+
+/* Enqueue; `src` must stay untouched until the queue was waited for. Bytes and offsets in bytes. */
+MUST_USE enum st ocl_write(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, const void *src);
+MUST_USE enum st ocl_read(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, void *dst); /* WAITS */
+MUST_USE enum st ocl_zero(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes); /* multiples of 4 */
+MUST_USE enum st ocl_wait(struct ocl_queue *q);  /* WAITS for all enqueued so far */
+MUST_USE enum st ocl_flush(struct ocl_queue *q); /* hands over to the device without waiting */
+
+/* ---- kernels ---------------------------------------------------------------------------------------------------------- */
+
+struct ocl_kernel;
+
+/* Kernel `name` of cl/`file`.cl, built with `options` (-D... only; common.cl goes before it). Builds the program for the
+ * device at first use or takes it from the binary cache; the same three again give the same kernel. Owned by the queue. A
+ * program that does not compile is ST_DEVICE; its whole build log goes out as a note. */
+MUST_USE enum st ocl_kernel_get(struct ocl_queue *q, const char *file, const char *name, const char *options,
+                                struct ocl_kernel **out);
+
+struct ocl_arg {
+    enum { OCL_ARG_BUF, OCL_ARG_U32, OCL_ARG_F32 } kind;
+    union {
+        const struct ocl_buf *buf; /* NULL is a null pointer in the kernel */
+        uint32_t u32;
+        float f32;
+    } is;
+};
+
+static inline struct ocl_arg ocl_b(const struct ocl_buf *b)
+{
+    return (struct ocl_arg){.kind = OCL_ARG_BUF, .is.buf = b};
+}
+
+static inline struct ocl_arg ocl_u(size_t v)
+{
+    return (struct ocl_arg){.kind = OCL_ARG_U32, .is.u32 = (uint32_t)v};
+}
+
+static inline struct ocl_arg ocl_f(double v)
+{
+    return (struct ocl_arg){.kind = OCL_ARG_F32, .is.f32 = (float)v};
+}
+
+#define OCL_ARGS(...) \
+    (const struct ocl_arg[]){__VA_ARGS__}, (int)(sizeof((const struct ocl_arg[]){__VA_ARGS__}) / sizeof(struct ocl_arg))
+
+/* Enqueues at least items[0] x items[1] work-items, rounded up to groups of at most group[0] x group[1] (smaller where the
+ * kernel or device asks for it): kernels check their bounds and use no barriers. Zero items: nothing is enqueued. */
+MUST_USE enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[2], const struct ocl_arg *args,
+                         int n);
+
+/* ---- counts and times ---------------------------------------------------------------------------------------------------- */
+
+struct ocl_counts {
+    uint64_t buffers, programs, kernels; /* created since the program started */
+    uint64_t launches, writes, waits;    /* enqueued; a read counts as a wait */
+};
+struct ocl_counts ocl_counts(void);
+
+enum { OCL_TRACE_MAX = 1024 };
+
+struct ocl_times {
+    int launches;
+    uint64_t busy_ns; /* sum of the launches' times on the device */
+};
+
+/* Between begin and end every launch is timed by the device's own profiling. `ocl_trace_end` only marks the end; after a
+ * later wait, `ocl_trace_read` gives the times (launches -1 where the device did not tell). At most OCL_TRACE_MAX launches. */
+void ocl_trace_begin(struct ocl_queue *q);
+void ocl_trace_end(struct ocl_queue *q);
+struct ocl_times ocl_trace_read(struct ocl_queue *q);
+
+/* ---- for a library that takes OpenCL handles itself (mx/clblast.c) ---------------------------------------------------------- */
+
+void *ocl_queue_native(struct ocl_queue *q);       /* cl_command_queue */
+void *ocl_buf_native(const struct ocl_buf *b);     /* cl_mem */
+/* Where the library shall store the cl_event of its last launch, or NULL while nothing is timed. */
+void **ocl_trace_slot(struct ocl_queue *q);
+const char *ocl_error_name(int code);              /* "CL_OUT_OF_RESOURCES" */
+
+#endif

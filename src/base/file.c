@@ -1,0 +1,156 @@
+/* Whole files in and out, folders, the clock, and a hash for file names. */
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum st file_read(const char *path, size_t max_bytes, char **data, size_t *len)
+{
+    enum st s = ST_OK;
+    char *bytes = NULL;
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) != 0)
+        TRY(st_fail(ST_INPUT, "cannot open %s: %s", path, strerror(errno)));
+    if (!S_ISREG(info.st_mode))
+        TRY(st_fail(ST_INPUT, "cannot read %s: not a file", path));
+    if ((uint64_t)info.st_size > max_bytes)
+        TRY(st_fail(ST_INPUT, "cannot read %s: %lld bytes, more than the %zu allowed", path, (long long)info.st_size,
+                    max_bytes));
+    size_t size = (size_t)info.st_size, got = 0;
+    TRY(NEW(bytes, size + 1));
+    while (got < size) {
+        ssize_t n = read(fd, bytes + got, size - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            TRY(st_fail(ST_INPUT, "cannot read %s: %s", path, n < 0 ? strerror(errno) : "it got shorter meanwhile"));
+        got += (size_t)n;
+    }
+    *data = bytes;
+    *len = size;
+    bytes = NULL;
+out:
+    mem_free(bytes);
+    if (fd >= 0)
+        close(fd);
+    return s;
+}
+
+static enum st write_all(int fd, const char *path, const char *bytes, size_t len)
+{
+    if (fault_here())
+        return st_fail(ST_SYSTEM, "cannot write %s: no space (fault point)", path);
+    while (len) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return st_fail(ST_SYSTEM, "cannot write %s: %s", path, strerror(errno));
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return ST_OK;
+}
+
+enum st file_write(const char *path, const void *data, size_t len)
+{
+    enum st s = ST_OK;
+    char part[PATH_MAX];
+    int fd = -1;
+    bool made = false;
+    if (snprintf(part, sizeof part, "%s.%ld.part", path, (long)getpid()) >= (int)sizeof part)
+        TRY(st_fail(ST_SYSTEM, "cannot write %s: the name is too long", path));
+    fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        TRY(st_fail(ST_SYSTEM, "cannot write %s: %s", path, strerror(errno)));
+    made = true;
+    TRY(write_all(fd, path, data, len));
+    if (close(fd) != 0) {
+        fd = -1;
+        TRY(st_fail(ST_SYSTEM, "cannot write %s: %s", path, strerror(errno)));
+    }
+    fd = -1;
+    if (rename(part, path) != 0)
+        TRY(st_fail(ST_SYSTEM, "cannot write %s: %s", path, strerror(errno)));
+    made = false;
+out:
+    if (fd >= 0)
+        close(fd);
+    if (made)
+        unlink(part);
+    return s;
+}
+
+enum st file_append(const char *path, const void *data, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return st_fail(ST_SYSTEM, "cannot write %s: %s", path, strerror(errno));
+    enum st s = write_all(fd, path, data, len);
+    if (close(fd) != 0 && s == ST_OK)
+        s = st_fail(ST_SYSTEM, "cannot write %s: %s", path, strerror(errno));
+    return s;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+bool dir_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+enum st dir_make(const char *path)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof part)
+        return st_fail(ST_SYSTEM, "cannot make folder %s: the name is too long", path);
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, 0777) != 0 && !dir_exists(part))
+            return st_fail(ST_SYSTEM, "cannot make folder %s: %s", part, strerror(errno));
+    }
+    return ST_OK;
+}
+
+bool dir_cache(char *out, size_t size)
+{
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int n = -1;
+    if (base && base[0] == '/')
+        n = snprintf(out, size, "%s/clutch", base);
+    else if (home && home[0] == '/')
+        n = snprintf(out, size, "%s/.cache/clutch", home);
+    return n > 0 && (size_t)n < size;
+}
+
+uint64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len)
+{
+    const unsigned char *p = bytes;
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ p[i]) * 0x100000001b3u;
+    return h;
+}

@@ -1,0 +1,119 @@
+/* clutch devices: what is here, with the facts that matter to a run. */
+#include "inside.h"
+
+#include <stdio.h>
+
+static bool is_picked(const struct ocl_pick *picks, int n, int device, int *parts)
+{
+    for (int i = 0; i < n; i++)
+        if (picks[i].device == device) {
+            *parts = picks[i].parts;
+            return true;
+        }
+    return false;
+}
+
+static void print_device(const struct ocl_facts *f, int parts)
+{
+    char memory[32], buffer[32];
+    printf("  %d:%d  %s\n", f->platform, f->index, f->name);
+    printf("       %s, %u units, %u MHz, %s memory (%s a buffer), vectors of %u floats\n", ocl_kind_name(f->kind),
+           f->compute_units, f->clock_mhz, show_bytes(memory, sizeof memory, f->memory_bytes),
+           show_bytes(buffer, sizeof buffer, f->buffer_bytes_max), f->vector_width);
+    printf("       %s, driver %s", f->version, f->driver);
+    if (f->parts_max > 1)
+        printf(", splits into up to %u parts (%d:%d/%u)", f->parts_max, f->platform, f->index, f->parts_max);
+    if (parts > 1)
+        printf(", split into %d of %u units each", parts, f->compute_units / (uint32_t)parts);
+    printf("%s%s\n", f->available ? "" : ", NOT AVAILABLE", f->compiler ? "" : ", NO COMPILER");
+}
+
+static void print_human(const struct ocl_world *w, const struct ocl_pick *picks, int n)
+{
+    for (int p = 0; p < ocl_platform_count(w); p++) {
+        const struct ocl_platform_facts *f = ocl_platform_at(w, p);
+        printf("platform %d  %s, %s%s%s\n", p, f->name, f->version, f->problem[0] ? ": " : "", f->problem);
+        for (int i = 0; i < ocl_device_count(w); i++) {
+            int parts = 1;
+            if (ocl_facts_at(w, i)->platform == p && (!picks || is_picked(picks, n, i, &parts)))
+                print_device(ocl_facts_at(w, i), parts);
+        }
+    }
+    if (ocl_device_count(w) == 0)
+        printf("no OpenCL device found; on Debian, `apt install pocl-opencl-icd` makes the CPU one\n");
+}
+
+static json_t *device_json(const struct ocl_facts *f, int parts)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:i}", "name", f->name,
+                     "kind", ocl_kind_name(f->kind), "vendor", f->vendor, "driver", f->driver, "version", f->version,
+                     "compute_units", (json_int_t)f->compute_units, "clock_mhz", (json_int_t)f->clock_mhz,
+                     "vector_width", (json_int_t)f->vector_width, "parts_max", (json_int_t)f->parts_max, "memory_bytes",
+                     (json_int_t)f->memory_bytes, "buffer_bytes_max", (json_int_t)f->buffer_bytes_max, "local_bytes",
+                     (json_int_t)f->local_bytes, "available", (int)f->available, "compiler", (int)f->compiler, "parts",
+                     parts);
+}
+
+static enum st print_json(const struct ocl_world *w, const struct ocl_pick *picks, int n)
+{
+    enum st s = ST_OK;
+    struct text line = {0};
+    json_t *root = json_pack("{s:[], s:[]}", "platforms", "devices");
+    TRY(json_check(root));
+    for (int p = 0; p < ocl_platform_count(w); p++) {
+        const struct ocl_platform_facts *f = ocl_platform_at(w, p);
+        json_t *one = json_pack("{s:i, s:s, s:s, s:s, s:i, s:s}", "platform", p, "name", f->name, "vendor", f->vendor,
+                                "version", f->version, "devices", f->device_count, "problem", f->problem);
+        TRY(json_check(one));
+        json_array_append_new(json_object_get(root, "platforms"), one);
+    }
+    for (int i = 0; i < ocl_device_count(w); i++) {
+        const struct ocl_facts *f = ocl_facts_at(w, i);
+        char id[32];
+        int parts = 1;
+        if (picks && !is_picked(picks, n, i, &parts))
+            continue;
+        snprintf(id, sizeof id, "%d:%d", f->platform, f->index);
+        json_t *one = device_json(f, parts);
+        TRY(json_check(one));
+        json_object_set_new(one, "id", json_string(id));
+        json_array_append_new(json_object_get(root, "devices"), one);
+    }
+    TRY(json_line(root, &line));
+    printf("%s\n", line.s);
+out:
+    json_decref(root);
+    text_free(&line);
+    return s;
+}
+
+static enum st run(int argc, char **argv)
+{
+    enum st s = ST_OK;
+    struct ocl_world *w = NULL;
+    struct ocl_pick *picks = NULL;
+    const char *spec = NULL, *none[1];
+    bool json = false;
+    int n = 0;
+    const struct arg args[] = {
+        {"--devices", ARG_TEXT, &spec, "SPEC", "only those: P:D, gpu, cpu, accel, all, part of a name; /K splits"},
+        {"--json", ARG_FLAG, &json, NULL, "as JSON"},
+    };
+    struct arg_list list = {.usage = "devices [options]", .args = args, .n = COUNT_OF(args), .positional = none};
+    TRY(args_parse(&list, argc, argv));
+    if (list.help)
+        return ST_OK;
+    TRY(ocl_world_open(&w));
+    if (spec)
+        TRY(ocl_pick_devices(w, spec, &picks, &n));
+    if (json)
+        TRY(print_json(w, picks, n));
+    else
+        print_human(w, picks, n);
+out:
+    mem_free(picks);
+    ocl_world_close(w);
+    return s;
+}
+
+const struct command cmd_devices = {.name = "devices", .summary = "what OpenCL devices are here", .run = run};

@@ -1,0 +1,87 @@
+/* What the files of this floor share; nobody else includes it. */
+#ifndef CLUTCH_CMD_INSIDE_H
+#define CLUTCH_CMD_INSIDE_H
+
+#include "cmd.h"
+#include "data.h"
+#include "nn.h"
+#include "ocl.h"
+#include "store.h"
+#include "train.h"
+
+#include <jansson.h>
+
+/* ---- commands: a file each, a row each in the table of cmd.c -------------------------------------------------------- */
+
+struct command {
+    const char *name, *summary;
+    /* Arguments behind the command's name. Failures are printed by the caller. */
+    enum st (*run)(int argc, char **argv);
+};
+
+extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict;
+
+const char *cmd_version(void);
+
+/* ---- arguments -------------------------------------------------------------------------------------------------------- */
+
+enum arg_type { ARG_FLAG, ARG_TEXT, ARG_WHOLE, ARG_REAL };
+
+/* One option. `out` points to bool, const char *, int64_t or double and holds the default. */
+struct arg {
+    const char *name; /* with its dashes: "--epochs" */
+    enum arg_type type;
+    void *out;
+    const char *value, *help; /* "N", and what it means with its default */
+};
+
+struct arg_list {
+    const char *usage; /* "train NET --data DATA [options]" */
+    const struct arg *args;
+    int n;
+    int least, most;         /* positional arguments */
+    const char **positional; /* room for `most` and a NULL */
+    bool help;               /* set where --help was asked and printed */
+};
+
+/* `--name value` or `--name=value`, positional arguments anywhere. ST_INPUT names the argument and what is known. */
+MUST_USE enum st args_parse(struct arg_list *list, int argc, char **argv);
+
+/* ---- what several commands do ------------------------------------------------------------------------------------------ */
+
+/* The world and the first device that `spec` picks; others picked are named as not used. */
+struct device_hold {
+    struct ocl_world *world;
+    struct ocl_device *device;
+};
+MUST_USE enum st device_open(const char *spec, struct device_hold *h);
+void device_close(struct device_hold *h);
+
+/* Takes a new JSON value; a NULL one is ST_MEMORY. */
+MUST_USE enum st json_check(json_t *value);
+/* The value as one line. */
+MUST_USE enum st json_line(const json_t *value, struct text *out);
+
+/* ---- runs: what run.json keeps, so that a run can be repeated, evaluated, and gone on with -------------------------------- */
+
+struct run_facts {
+    json_t *json; /* holds the strings below */
+    const char *net_text, *net_origin, *data;
+    struct train_options options;
+    struct train_scaling scaling;
+    int channels, height, width; /* of the pictures */
+    int class_count;
+    const char *class_name[DATA_CLASSES_MAX];
+    uint32_t limit, validation;
+};
+
+MUST_USE enum st run_facts_write(const char *folder, const struct run_facts *f, const struct ocl_device *device,
+                                 const char *gemm, const struct nn_net *net);
+MUST_USE enum st run_facts_read(const char *folder, struct run_facts *out);
+void run_facts_free(struct run_facts *f);
+
+/* pictures/NAME.png of the first layer with a weight matrix; says so on stdout unless `quiet`. WAITS. */
+MUST_USE enum st picture_first_weights(struct train *t, const struct nn_net *net, const struct run_facts *f,
+                                       const char *folder, bool quiet);
+
+#endif

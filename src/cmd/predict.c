@@ -1,0 +1,148 @@
+/* clutch predict: class and probabilities of pictures. */
+#include "inside.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { IMAGES_MAX = 4096, SHOWN = 3 };
+
+/* One picture into planes of bytes, (C, H, W). */
+static enum st read_image(const char *path, const struct run_facts *f, uint8_t *planes)
+{
+    enum st s = ST_OK;
+    struct store_picture p = {0};
+    if (f->channels != 1 && f->channels != 3)
+        TRY(st_fail(ST_INPUT, "the run takes pictures of %d channels, which PNG does not have", f->channels));
+    TRY(store_png_read(path, f->channels, &p));
+    if (p.w != f->width || p.h != f->height)
+        TRY(st_fail(ST_INPUT, "%s is %d pixels wide and %d high; the run takes %d and %d", path, p.w, p.h, f->width,
+                    f->height));
+    size_t hw = (size_t)p.w * (size_t)p.h, channels = (size_t)f->channels;
+    for (size_t i = 0; i < hw; i++)
+        for (size_t k = 0; k < channels; k++)
+            planes[k * hw + i] = p.pixels[i * channels + k];
+out:
+    store_picture_free(&p);
+    return s;
+}
+
+static enum st read_images(const char *const *path, uint32_t n, const struct run_facts *f, uint8_t **planes)
+{
+    enum st s = ST_OK;
+    size_t size = (size_t)f->channels * (size_t)f->width * (size_t)f->height;
+    TRY(NEW(*planes, n * size));
+    for (uint32_t i = 0; i < n; i++)
+        TRY(read_image(path[i], f, *planes + i * size));
+out:
+    return s;
+}
+
+static enum st predict(const struct run_facts *f, const char *folder, struct ocl_device *device,
+                       const struct data_split *pictures, float *probability)
+{
+    enum st s = ST_OK;
+    char path[PATH_MAX];
+    struct nn_net *net = NULL;
+    struct train *t = NULL;
+    TRY(nn_net_parse(f->net_text, f->net_origin, &net));
+    if (net->classes != f->class_count || nn_size(net->input) != f->channels * f->width * f->height)
+        TRY(st_fail(ST_INPUT, "%s: run.json does not fit its own net", folder));
+    TRY(train_open(device, net, NULL, NULL, &f->scaling, (int)pictures->n < 256 ? (int)pictures->n : 256, NULL, &t));
+    TRY(store_path(folder, "model.safetensors", path, sizeof path));
+    TRY(train_load(t, path));
+    TRY(train_predict(t, pictures, probability));
+out:
+    train_close(t);
+    nn_net_free(net);
+    return s;
+}
+
+/* The `SHOWN` most probable classes, best first. */
+static void rank(const float *p, int classes, int best[SHOWN])
+{
+    for (int k = 0; k < SHOWN; k++) {
+        best[k] = -1;
+        for (int c = 0; c < classes; c++) {
+            bool taken = false;
+            for (int j = 0; j < k; j++)
+                taken = taken || best[j] == c;
+            if (!taken && (best[k] < 0 || p[c] > p[best[k]]))
+                best[k] = c;
+        }
+    }
+}
+
+static void print_human(const char *image, const struct run_facts *f, const float *p)
+{
+    int best[SHOWN];
+    rank(p, f->class_count, best);
+    printf("%s: ", image);
+    for (int k = 0; k < SHOWN && k < f->class_count; k++)
+        printf("%s%s %.1f %%", k ? ", " : "", f->class_name[best[k]], 100 * (double)p[best[k]]);
+    printf("\n");
+}
+
+static enum st print_json(const char *image, const struct run_facts *f, const float *p)
+{
+    enum st s = ST_OK;
+    int best[SHOWN];
+    struct text line = {0};
+    rank(p, f->class_count, best);
+    json_t *all = json_object();
+    for (int c = 0; c < f->class_count; c++)
+        json_object_set_new(all, f->class_name[c], json_real((double)p[c]));
+    json_t *one = json_pack("{s:s, s:i, s:s, s:o}", "image", image, "class", best[0], "name", f->class_name[best[0]],
+                            "probabilities", all);
+    TRY(json_check(one));
+    TRY(json_line(one, &line));
+    printf("%s\n", line.s);
+out:
+    json_decref(one);
+    text_free(&line);
+    return s;
+}
+
+static enum st run(int argc, char **argv)
+{
+    enum st s = ST_OK;
+    const char *positional[IMAGES_MAX + 2] = {0}, *devices = NULL;
+    bool json = false;
+    struct run_facts facts = {0};
+    struct device_hold hold = {0};
+    struct data_split pictures = {0};
+    float *probability = NULL;
+    const struct arg args[] = {
+        {"--devices", ARG_TEXT, &devices, "SPEC", "the device; default: the best one"},
+        {"--json", ARG_FLAG, &json, NULL, "as JSON, a line a picture"},
+    };
+    struct arg_list list = {.usage = "predict RUN IMAGE.png... [options]", .args = args, .n = COUNT_OF(args), .least = 2,
+                            .most = IMAGES_MAX + 1, .positional = positional};
+    TRY(args_parse(&list, argc, argv));
+    if (list.help)
+        return ST_OK;
+    while (positional[1 + pictures.n])
+        pictures.n++;
+    TRY(run_facts_read(positional[0], &facts));
+    TRY(read_images(positional + 1, pictures.n, &facts, &pictures.pixels));
+    TRY(NEW(pictures.labels, pictures.n));
+    TRY(NEW(probability, pictures.n * (size_t)facts.class_count));
+    TRY(device_open(devices, &hold));
+    TRY(predict(&facts, positional[0], hold.device, &pictures, probability));
+    for (uint32_t i = 0; i < pictures.n; i++) {
+        const float *p = probability + (size_t)i * (size_t)facts.class_count;
+        if (json)
+            TRY(print_json(positional[1 + i], &facts, p));
+        else
+            print_human(positional[1 + i], &facts, p);
+    }
+out:
+    device_close(&hold);
+    mem_free(probability);
+    mem_free(pictures.pixels);
+    mem_free(pictures.labels);
+    run_facts_free(&facts);
+    return s;
+}
+
+const struct command cmd_predict = {.name = "predict", .summary = "class and probabilities of pictures", .run = run};

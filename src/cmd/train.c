@@ -1,0 +1,377 @@
+/* clutch train: a net, data, a device, a run folder. */
+#include "progress.h"
+#include "inside.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Everything a run holds, opened in this order and closed in the other. */
+struct session {
+    struct run_facts facts;
+    struct nn_net *net;
+    struct data_set *set;
+    struct device_hold hold;
+    struct train *train;
+    struct store_run *run; /* NULL while resuming: the folder is there */
+    const char *folder;
+    double seconds; /* of training, since the start of the run */
+};
+
+struct wishes {
+    const char *net, *data, *devices, *out, *resume;
+    bool json, force;
+    int64_t epochs, batch, seed, limit, validation;
+    const char *optimizer, *schedule;
+    struct train_options options;
+};
+
+/* ---- the command line --------------------------------------------------------------------------------------------------- */
+
+static enum st take_name(char *out, size_t size, const char *name)
+{
+    if (snprintf(out, size, "%s", name) >= (int)size)
+        return st_fail(ST_INPUT, "'%s' is too long a name", name);
+    return ST_OK;
+}
+
+static enum st check_whole(const char *name, int64_t v, int64_t least, int64_t most)
+{
+    if (v < least || v > most)
+        return st_fail(ST_INPUT, "%s is %lld, must be from %lld to %lld", name, (long long)v, (long long)least,
+                       (long long)most);
+    return ST_OK;
+}
+
+static enum st check_wishes(struct wishes *w)
+{
+    enum st s = ST_OK;
+    struct train_options *o = &w->options;
+    TRY(check_whole("--epochs", w->epochs, 1, 100000));
+    TRY(check_whole("--batch", w->batch, 1, 65536));
+    TRY(check_whole("--seed", w->seed, 0, INT64_MAX));
+    TRY(check_whole("--limit", w->limit, 0, UINT32_MAX));
+    TRY(check_whole("--validation", w->validation, 0, UINT32_MAX));
+    o->epochs = (int)w->epochs;
+    o->batch = (int)w->batch;
+    o->seed = (uint64_t)w->seed;
+    TRY(take_name(o->optimizer, sizeof o->optimizer, w->optimizer));
+    TRY(take_name(o->schedule, sizeof o->schedule, w->schedule));
+    TRY(train_check_options(o));
+out:
+    return s;
+}
+
+static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
+{
+    struct train_options d = train_defaults();
+    const char *positional[2] = {0};
+    *w = (struct wishes){.epochs = d.epochs, .batch = d.batch, .seed = (int64_t)d.seed, .optimizer = "adam",
+                         .schedule = "cosine", .options = d};
+    struct train_options *o = &w->options;
+    const struct arg args[] = {
+        {"--data", ARG_TEXT, &w->data, "DATA", "fashion-mnist, mnist, digits, or a folder with IDX files"},
+        {"--epochs", ARG_WHOLE, &w->epochs, "N", "times over the training set (10)"},
+        {"--batch", ARG_WHOLE, &w->batch, "B", "samples a step (128)"},
+        {"--optimizer", ARG_TEXT, &w->optimizer, "NAME", "adam, adamw or sgd (adam)"},
+        {"--lr", ARG_REAL, &o->lr, "X", "learning rate (0.001)"},
+        {"--momentum", ARG_REAL, &o->momentum, "X", "of sgd (0.9)"},
+        {"--nesterov", ARG_FLAG, &o->nesterov, NULL, "sgd looks ahead"},
+        {"--weight-decay", ARG_REAL, &o->weight_decay, "X", "pull towards zero (0)"},
+        {"--schedule", ARG_TEXT, &w->schedule, "NAME", "of the rate: cosine, step or none (cosine)"},
+        {"--warmup", ARG_REAL, &o->warmup, "EPOCHS", "over which the rate rises to --lr (0)"},
+        {"--seed", ARG_WHOLE, &w->seed, "S", "of weights, order and dropout (1)"},
+        {"--devices", ARG_TEXT, &w->devices, "SPEC", "the device: P:D, gpu, cpu, accel, part of a name (the best)"},
+        {"--out", ARG_TEXT, &w->out, "DIR", "run folder (runs/NAME-001, -002, ...)"},
+        {"--force", ARG_FLAG, &w->force, NULL, "overwrite a run folder"},
+        {"--resume", ARG_TEXT, &w->resume, "DIR", "go on with an interrupted run; takes no NET and no --data"},
+        {"--limit", ARG_WHOLE, &w->limit, "N", "train on the first N samples (all)"},
+        {"--validation", ARG_WHOLE, &w->validation, "N", "hold N training samples out, and report on them (0)"},
+        {"--stream", ARG_FLAG, &o->stream, NULL, "keep the pictures in host memory even where they fit the device"},
+        {"--json", ARG_FLAG, &w->json, NULL, "print the lines of metrics.jsonl and nothing else"},
+    };
+    struct arg_list list = {.usage = "train NET --data DATA [options]   (NET: a file, or the net as a string)",
+                            .args = args, .n = COUNT_OF(args), .least = 0, .most = 1, .positional = positional};
+    enum st s = ST_OK;
+    TRY(args_parse(&list, argc, argv));
+    *help = list.help;
+    if (list.help)
+        return ST_OK;
+    w->net = positional[0];
+    if (w->resume) {
+        if (w->net || w->data || w->out || w->force)
+            TRY(st_fail(ST_INPUT, "--resume goes on with what the folder says: it takes no NET, --data, --out or "
+                                  "--force"));
+    } else if (!w->net || !w->data) {
+        TRY(st_fail(ST_INPUT, "%s is missing; usage: clutch %s", w->net ? "--data" : "NET", list.usage));
+    }
+    TRY(check_wishes(w));
+out:
+    return s;
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------------------- */
+
+/* What run.json will say, from the wishes and the data. */
+static enum st gather_facts(struct session *c, const struct wishes *w)
+{
+    struct run_facts *f = &c->facts;
+    f->net_text = c->net->text;
+    f->net_origin = c->net->origin;
+    f->data = w->data;
+    f->options = w->options;
+    f->channels = c->set->c;
+    f->height = c->set->h;
+    f->width = c->set->w;
+    f->limit = (uint32_t)w->limit;
+    f->validation = (uint32_t)w->validation;
+    if (c->net->classes > DATA_CLASSES_MAX || c->set->c > TRAIN_CHANNELS_MAX)
+        return st_fail(ST_INPUT, "%s: %d classes and pictures of %d channels, %d and %d at most", c->net->origin,
+                       c->net->classes, c->set->c, DATA_CLASSES_MAX, TRAIN_CHANNELS_MAX);
+    f->class_count = c->net->classes;
+    for (int i = 0; i < f->class_count; i++)
+        f->class_name[i] = c->set->class_name[i];
+    data_moments(c->set, f->scaling.mean, f->scaling.deviation);
+    return ST_OK;
+}
+
+static void print_memory(const struct train_memory *m)
+{
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } row[] = {{"parameters", m->net.params + m->net.state},
+               {"gradients", m->net.grads},
+               {"optimizer", m->net.slots},
+               {"activations", m->net.activations + m->net.deltas + m->batch},
+               {"scratch", m->net.scratch},
+               {m->streams ? "pictures (streamed)" : "pictures", m->pictures}};
+    char text[32];
+    printf("memory:");
+    for (size_t i = 0; i < COUNT_OF(row); i++)
+        printf("%s %s %s", i ? "," : "", row[i].name, show_bytes(text, sizeof text, row[i].bytes));
+    printf("; in all %s", show_bytes(text, sizeof text, m->total));
+    printf(" of %s\n", show_bytes(text, sizeof text, m->available));
+}
+
+static enum st print_head(const struct session *c, const struct train_memory *m)
+{
+    struct text table = {0};
+    const struct data_set *d = c->set;
+    const struct train_options *o = &c->facts.options;
+    printf("net:    %s\n", c->net->origin);
+    nn_net_show(c->net, &table);
+    enum st s = text_status(&table);
+    if (s == ST_OK)
+        printf("%s", table.s);
+    text_free(&table);
+    printf("data:   %s%s%s%s: %u to train on, ", d->name, d->path ? " (" : "", d->path ? d->path : "", d->path ? ")" : "",
+           d->train.n);
+    if (d->validation.n)
+        printf("%u held out, ", d->validation.n);
+    printf("%u to test, %d classes\n", d->test.n, d->classes);
+    printf("device: %s, GEMM %s\n", ocl_device_label(c->hold.device), mx_gemm_name(train_mx(c->train)));
+    print_memory(m);
+    printf("train:  %s, rate %g (%s), batch %d, %d epochs, seed %llu\n", o->optimizer, o->lr, o->schedule, o->batch,
+           o->epochs, (unsigned long long)o->seed);
+    return s;
+}
+
+static enum st open_data_and_device(struct session *c, const struct wishes *w, const char *data, uint32_t limit,
+                                    uint32_t validation, uint64_t seed)
+{
+    enum st s = ST_OK;
+    TRY(data_open(data, seed, &c->set));
+    TRY(data_hold_out(c->set, limit, validation, seed));
+    TRY(device_open(w->devices, &c->hold));
+out:
+    return s;
+}
+
+static enum st open_training(struct session *c, const struct wishes *w)
+{
+    struct train_memory m;
+    enum st s = train_open(c->hold.device, c->net, &c->facts.options, c->set, &c->facts.scaling, c->facts.options.batch,
+                           &m, &c->train);
+    return s != ST_OK || w->json ? s : print_head(c, &m);
+}
+
+/* The name of an unnamed run: that of the net's file, without folder and ending. */
+static void run_name(const struct nn_net *net, char *out, size_t size)
+{
+    const char *slash = strrchr(net->origin, '/'), *name = slash ? slash + 1 : net->origin;
+    snprintf(out, size, "%.*s", (int)strcspn(name, "."), name);
+}
+
+static enum st start(struct session *c, const struct wishes *w)
+{
+    enum st s = ST_OK;
+    char name[NAME_MAX];
+    TRY(nn_net_open(w->net, &c->net));
+    TRY(open_data_and_device(c, w, w->data, (uint32_t)w->limit, (uint32_t)w->validation, w->options.seed));
+    TRY(gather_facts(c, w));
+    TRY(open_training(c, w));
+    TRY(train_init(c->train));
+    run_name(c->net, name, sizeof name);
+    TRY(store_run_create(w->out, name, w->force, &c->run));
+    c->folder = store_run_path(c->run);
+    TRY(run_facts_write(c->folder, &c->facts, c->hold.device, mx_gemm_name(train_mx(c->train)), c->net));
+out:
+    return s;
+}
+
+/* Training seconds of the last line of metrics.jsonl; 0 where there is none. */
+static double seconds_before(const char *folder)
+{
+    char path[PATH_MAX], *text = NULL;
+    size_t len;
+    double seconds = 0;
+    if (store_path(folder, "metrics.jsonl", path, sizeof path) != ST_OK || !file_exists(path) ||
+        file_read(path, 1 << 28, &text, &len) != ST_OK)
+        return 0;
+    for (char *line = text; *line;) {
+        size_t n = strcspn(line, "\n");
+        json_t *one = json_loadb(line, n, 0, NULL);
+        seconds = fmax(seconds, json_number_value(json_object_get(one, "seconds")));
+        json_decref(one);
+        line += n + (line[n] != '\0');
+    }
+    mem_free(text);
+    return seconds;
+}
+
+static enum st resume(struct session *c, const struct wishes *w)
+{
+    enum st s = ST_OK;
+    char path[PATH_MAX];
+    struct run_facts *f = &c->facts;
+    TRY(run_facts_read(w->resume, f));
+    TRY(nn_net_parse(f->net_text, f->net_origin, &c->net));
+    TRY(open_data_and_device(c, w, f->data, f->limit, f->validation, f->options.seed));
+    TRY(open_training(c, w));
+    TRY(store_path(w->resume, "checkpoint.safetensors", path, sizeof path));
+    TRY(train_load_checkpoint(c->train, path));
+    c->folder = w->resume;
+    c->seconds = seconds_before(w->resume);
+    if (!w->json)
+        printf("resume: %s, %d of %d epochs are done\n", w->resume, train_epochs_done(c->train), f->options.epochs);
+out:
+    return s;
+}
+
+/* ---- training ---------------------------------------------------------------------------------------------------------------- */
+
+static json_t *metrics_json(const struct session *c, const struct train_epoch *e, const struct train_result *test,
+                            const struct train_result *validation)
+{
+    json_t *one = json_pack("{s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "epoch", e->epoch, "step",
+                            (json_int_t)e->step, "seconds", c->seconds, "train_loss", e->train.loss, "train_accuracy",
+                            e->train.accuracy, "test_loss", test->loss, "test_accuracy", test->accuracy,
+                            "samples_per_second", (double)e->train.samples / e->seconds, "learning_rate", e->rate);
+    if (one && validation->samples) {
+        json_object_set_new(one, "validation_loss", json_real(validation->loss));
+        json_object_set_new(one, "validation_accuracy", json_real(validation->accuracy));
+    }
+    json_t *module = json_pack("{s:s, s:o, s:i}", "device", ocl_device_label(c->hold.device), "busy",
+                               isfinite(e->busy) ? json_real(e->busy) : json_null(), "stale_steps", 0);
+    if (one)
+        json_object_set_new(one, "modules", json_pack("[o]", module));
+    else
+        json_decref(module);
+    return one;
+}
+
+static enum st write_metrics(const struct session *c, const struct wishes *w, const struct train_epoch *e,
+                             const struct train_result *test, const struct train_result *validation)
+{
+    enum st s = ST_OK;
+    struct text line = {0};
+    char path[PATH_MAX];
+    json_t *one = metrics_json(c, e, test, validation);
+    TRY(json_check(one));
+    TRY(json_line(one, &line));
+    if (w->json)
+        printf("%s\n", line.s);
+    text_add(&line, "\n");
+    TRY(text_status(&line));
+    TRY(store_path(c->folder, "metrics.jsonl", path, sizeof path));
+    TRY(file_append(path, line.s, line.len));
+out:
+    json_decref(one);
+    text_free(&line);
+    return s;
+}
+
+static enum st save(const struct session *c)
+{
+    enum st s = ST_OK;
+    char path[PATH_MAX];
+    TRY(store_path(c->folder, "model.safetensors", path, sizeof path));
+    TRY(train_save(c->train, path));
+    TRY(store_path(c->folder, "checkpoint.safetensors", path, sizeof path));
+    TRY(train_save_checkpoint(c->train, path));
+out:
+    return s;
+}
+
+static enum st train_all(struct session *c, const struct wishes *w)
+{
+    enum st s = ST_OK;
+    struct progress p;
+    int epochs = c->facts.options.epochs;
+    progress_open(&p, epochs, train_epochs_done(c->train), w->json);
+    progress_head(&p, c->set->validation.n > 0);
+    while (train_epochs_done(c->train) < epochs) {
+        struct train_epoch e;
+        struct train_result test, validation = {0};
+        TRY(train_epoch_run(c->train, &(struct train_watch){progress_step, &p}, &e));
+        c->seconds += e.seconds;
+        TRY(train_evaluate(c->train, TRAIN_TEST, &test));
+        if (c->set->validation.n)
+            TRY(train_evaluate(c->train, TRAIN_VALIDATION, &validation));
+        if (!w->json)
+            progress_epoch(&p, &e, validation.samples ? &validation : &test);
+        TRY(save(c));
+        TRY(write_metrics(c, w, &e, &test, &validation));
+        if (!w->json && e.epoch == epochs)
+            printf("test accuracy %.4f, loss %.4f after %d epochs and %.1f s of training\n", test.accuracy, test.loss,
+                   epochs, c->seconds);
+    }
+out:
+    return s;
+}
+
+static void close_session(struct session *c)
+{
+    train_close(c->train);
+    store_run_free(c->run);
+    device_close(&c->hold);
+    data_free(c->set);
+    nn_net_free(c->net);
+    run_facts_free(&c->facts);
+}
+
+static enum st run(int argc, char **argv)
+{
+    enum st s = ST_OK;
+    struct wishes w;
+    struct session c = {0};
+    bool help = false;
+    TRY(read_wishes(argc, argv, &w, &help));
+    if (help)
+        return ST_OK;
+    s = w.resume ? resume(&c, &w) : start(&c, &w);
+    if (s != ST_OK && c.run)
+        store_run_abandon(c.run);
+    TRY(s);
+    TRY(train_all(&c, &w));
+    TRY(picture_first_weights(c.train, c.net, &c.facts, c.folder, w.json));
+    if (!w.json)
+        printf("run folder: %s\n", c.folder);
+out:
+    close_session(&c);
+    return s;
+}
+
+const struct command cmd_train = {.name = "train", .summary = "train a net on data", .run = run};

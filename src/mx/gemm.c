@@ -1,0 +1,53 @@
+/* The table of GEMM providers, and the call that checks shapes and passes on. */
+#include "inside.h"
+
+#include <string.h>
+
+static const struct gemm_provider *const providers[] = {&gemm_plain, &gemm_clblast};
+
+const char *mx_gemm_provider(int i)
+{
+    return i >= 0 && (size_t)i < COUNT_OF(providers) ? providers[i]->name : NULL;
+}
+
+const char *mx_gemm_name(const struct mx *m)
+{
+    return m->gemm->name;
+}
+
+enum st mx_choose_gemm(struct mx *m, const char *provider)
+{
+    if (!provider) {
+        /* CLBlast's kernels are made for GPUs; on CPUs the plain ones are several times as fast */
+        bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
+        m->gemm = cpu ? &gemm_plain : &gemm_clblast;
+        return ST_OK;
+    }
+    for (size_t i = 0; i < COUNT_OF(providers); i++)
+        if (strcmp(providers[i]->name, provider) == 0) {
+            m->gemm = providers[i];
+            return ST_OK;
+        }
+    return st_fail(ST_INPUT, "unknown GEMM provider '%s': plain and clblast are known", provider);
+}
+
+enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, int K, size_t *floats)
+{
+    *floats = 0;
+    struct gemm_call g = {.trans_a = trans_a, .trans_b = trans_b, .M = M, .N = N, .K = K};
+    g.a.ld = trans_a ? M : K;
+    g.b.ld = trans_b ? K : N;
+    g.c.ld = N;
+    return m->gemm->scratch ? m->gemm->scratch(m, &g, floats) : ST_OK;
+}
+
+enum st mx_gemm(struct mx *m, bool trans_a, bool trans_b, float alpha, struct mx_tensor a, struct mx_tensor b, float beta,
+                struct mx_tensor c)
+{
+    struct gemm_call g = {.trans_a = trans_a, .trans_b = trans_b, .M = c.rows, .N = c.cols,
+                          .K = trans_a ? a.rows : a.cols, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c};
+    if ((trans_a ? a.cols : a.rows) != g.M || (trans_b ? b.cols : b.rows) != g.K || (trans_b ? b.rows : b.cols) != g.N)
+        return st_fail(ST_INTERNAL, "product of shapes (%d, %d)%s and (%d, %d)%s into (%d, %d)", a.rows, a.cols,
+                       trans_a ? "^T" : "", b.rows, b.cols, trans_b ? "^T" : "", c.rows, c.cols);
+    return m->gemm->run(m, &g);
+}

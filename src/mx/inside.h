@@ -1,0 +1,87 @@
+/* What the files of this floor share; nobody else includes it. */
+#ifndef CLUTCH_MX_INSIDE_H
+#define CLUTCH_MX_INSIDE_H
+
+#include "mx.h"
+
+enum kernel {
+    K_GEMM_ROWS,
+    K_GEMM_DOTS,
+    K_GEMM_EACH,
+    K_ACT_FORWARD,
+    K_ACT_BACKWARD,
+    K_BIAS_ACT,
+    K_BIAS_ACT_BACKWARD,
+    K_COLUMN_PARTIAL,
+    K_COLUMN_FINISH,
+    K_ROW_SUM,
+    K_BN_MOMENTS_PARTIAL,
+    K_BN_MOMENTS_FINISH,
+    K_BN_RUNNING,
+    K_BN_APPLY,
+    K_BN_BACKWARD_PARTIAL,
+    K_BN_BACKWARD_FINISH,
+    K_BN_BACKWARD,
+    K_SOFTMAX_LOSS,
+    K_SOFTMAX,
+    K_DROPOUT,
+    K_SGD,
+    K_ADAM,
+    K_GATHER,
+    KERNELS
+};
+
+/* Where products come from. A provider is one file and one row in the table of gemm.c. */
+struct gemm_call {
+    bool trans_a, trans_b;
+    int M, N, K;
+    float alpha, beta;
+    struct mx_tensor a, b, c;
+};
+
+struct gemm_provider {
+    const char *name;
+    /* builds what run() needs; may be NULL */
+    enum st (*prepare)(struct mx *m);
+    /* floats of scratch; may be NULL for none */
+    enum st (*scratch)(struct mx *m, const struct gemm_call *g, size_t *floats);
+    enum st (*run)(struct mx *m, const struct gemm_call *g);
+};
+
+extern const struct gemm_provider gemm_plain, gemm_clblast;
+
+struct mx {
+    struct ocl_queue *queue;
+    int vec;         /* floats a work-item handles at once: VEC of the kernels */
+    size_t group;    /* work-items along the first dimension of element-wise and column kernels */
+    int gemm_rows, gemm_cols;
+    const struct gemm_provider *gemm;
+    struct ocl_buf *scratch; /* the caller's */
+    struct ocl_kernel *kernel[KERNELS][MX_ACTS]; /* NULL until asked for */
+};
+
+/* Sets m->gemm by name, or by device where the name is NULL. */
+MUST_USE enum st mx_choose_gemm(struct mx *m, const char *provider);
+
+/* The kernel, built at the first call for it. */
+MUST_USE enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_kernel **out);
+
+/* Runs `which` over ceil(cols / vec) x rows work-items. */
+MUST_USE enum st mx_run(struct mx *m, enum kernel which, enum mx_act act, size_t cols, size_t rows,
+                        const struct ocl_arg *args, int n);
+
+/* out = alpha * sum of the chunks in scratch + beta * out */
+MUST_USE enum st mx_column_finish(struct mx *m, size_t chunks, float alpha, float beta, struct mx_tensor out);
+
+/* Chunks that a sum over `rows` is split into. */
+int mx_chunks(int rows);
+
+static inline size_t mx_size(struct mx_tensor t)
+{
+    return (size_t)t.rows * (size_t)t.cols;
+}
+
+/* The two kernel arguments of a tensor. */
+#define MX_ARG(t) ocl_b((t).buf), ocl_u((t).off)
+
+#endif

@@ -1,0 +1,125 @@
+/* The context of this floor: the table of kernels, and how wide a device likes to work. */
+#include "inside.h"
+
+#include <stdio.h>
+
+struct kernel_row {
+    enum mx_op op;
+    const char *file, *name;
+    bool by_act; /* one variant an activation */
+};
+
+static const struct kernel_row kernels[KERNELS] = {
+    [K_GEMM_ROWS] = {MX_GEMM, "gemm", "gemm_rows", false},
+    [K_GEMM_DOTS] = {MX_GEMM, "gemm", "gemm_dots", false},
+    [K_GEMM_EACH] = {MX_GEMM, "gemm", "gemm_each", false},
+    [K_ACT_FORWARD] = {MX_ACTIVATION, "activation", "act_forward", true},
+    [K_ACT_BACKWARD] = {MX_ACTIVATION, "activation", "act_backward", true},
+    [K_BIAS_ACT] = {MX_BIAS, "bias", "bias_act", true},
+    [K_BIAS_ACT_BACKWARD] = {MX_BIAS, "bias", "bias_act_backward", true},
+    [K_COLUMN_PARTIAL] = {MX_COLUMNS, "columns", "column_partial", false},
+    [K_COLUMN_FINISH] = {MX_COLUMNS, "columns", "column_finish", false},
+    [K_ROW_SUM] = {MX_COLUMNS, "columns", "row_sum", false},
+    [K_BN_MOMENTS_PARTIAL] = {MX_BATCHNORM, "batchnorm", "bn_moments_partial", true},
+    [K_BN_MOMENTS_FINISH] = {MX_BATCHNORM, "batchnorm", "bn_moments_finish", true},
+    [K_BN_RUNNING] = {MX_BATCHNORM, "batchnorm", "bn_running", true},
+    [K_BN_APPLY] = {MX_BATCHNORM, "batchnorm", "bn_apply", true},
+    [K_BN_BACKWARD_PARTIAL] = {MX_BATCHNORM, "batchnorm", "bn_backward_partial", true},
+    [K_BN_BACKWARD_FINISH] = {MX_BATCHNORM, "batchnorm", "bn_backward_finish", true},
+    [K_BN_BACKWARD] = {MX_BATCHNORM, "batchnorm", "bn_backward", true},
+    [K_SOFTMAX_LOSS] = {MX_SOFTMAX, "softmax", "softmax_loss", false},
+    [K_SOFTMAX] = {MX_SOFTMAX, "softmax", "softmax", false},
+    [K_DROPOUT] = {MX_DROPOUT, "dropout", "dropout", false},
+    [K_SGD] = {MX_OPTIMIZER, "optimizer", "sgd", false},
+    [K_ADAM] = {MX_OPTIMIZER, "optimizer", "adam", false},
+    [K_GATHER] = {MX_GATHER, "gather", "gather", false},
+};
+
+/* The widest vector that OpenCL C has and the device says it computes with; GPUs say 1 and work item by item. */
+static int vector_width(const struct ocl_facts *f)
+{
+    int vec = 1;
+    while (vec * 2 <= (int)f->vector_width && vec < 16)
+        vec *= 2;
+    return vec;
+}
+
+enum st mx_open(struct ocl_queue *q, const char *provider, struct mx **out)
+{
+    enum st s = ST_OK;
+    struct mx *m = NULL;
+    const struct ocl_facts *f = ocl_device_facts(ocl_queue_device(q));
+    TRY(NEW(m, 1));
+    m->queue = q;
+    m->vec = vector_width(f);
+    m->group = f->kind == OCL_CPU ? 16 : 64;
+    /* enough independent sums to hide the latency of a multiply-add, few enough to stay in registers */
+    m->gemm_rows = m->vec >= 8 ? 8 : 4;
+    m->gemm_cols = m->vec >= 8 ? 4 : 2;
+    TRY(mx_choose_gemm(m, provider));
+    *out = m;
+    m = NULL;
+out:
+    mx_close(m);
+    return s;
+}
+
+void mx_close(struct mx *m)
+{
+    mem_free(m); /* kernels belong to the queue, scratch to the caller */
+}
+
+struct ocl_queue *mx_queue(const struct mx *m)
+{
+    return m->queue;
+}
+
+void mx_give_scratch(struct mx *m, struct ocl_buf *buf)
+{
+    m->scratch = buf;
+}
+
+enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_kernel **out)
+{
+    const struct kernel_row *row = &kernels[which];
+    if (!row->by_act)
+        act = MX_IDENTITY;
+    if (!m->kernel[which][act]) {
+        char options[128];
+        int used = snprintf(options, sizeof options, "-DVEC=%d", m->vec);
+        if (row->by_act)
+            snprintf(options + used, sizeof options - (size_t)used, " -DACT=%d", (int)act);
+        else if (row->op == MX_GEMM)
+            snprintf(options + used, sizeof options - (size_t)used, " -DROWS=%d -DCOLS=%d", m->gemm_rows, m->gemm_cols);
+        enum st s = ocl_kernel_get(m->queue, row->file, row->name, options, &m->kernel[which][act]);
+        if (s != ST_OK)
+            return s;
+    }
+    *out = m->kernel[which][act];
+    return ST_OK;
+}
+
+enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act)
+{
+    enum st s = ST_OK;
+    struct ocl_kernel *unused;
+    if (op == MX_GEMM)
+        return m->gemm->prepare ? m->gemm->prepare(m) : ST_OK;
+    for (int k = 0; k < KERNELS; k++)
+        if (kernels[k].op == op)
+            TRY(mx_kernel(m, (enum kernel)k, act, &unused));
+out:
+    return s;
+}
+
+enum st mx_run(struct mx *m, enum kernel which, enum mx_act act, size_t cols, size_t rows, const struct ocl_arg *args,
+               int n)
+{
+    struct ocl_kernel *k;
+    size_t vec = (size_t)m->vec;
+    enum st s = mx_kernel(m, which, act, &k);
+    if (s != ST_OK)
+        return s;
+    size_t items[2] = {(cols + vec - 1) / vec, rows};
+    return ocl_run(k, items, (size_t[2]){m->group, 1}, args, n);
+}

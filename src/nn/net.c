@@ -1,0 +1,349 @@
+/* From text to layers and shapes, with errors that name file, line, word and what is known. */
+#include "nn.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TEXT_BYTES_MAX = 1 << 20, LAYERS_MAX = 1024, SIDE_MAX = 4096, SIZE_MAX_ALLOWED = 1 << 24, WORDS_MAX = 16 };
+
+struct reader {
+    struct nn_net *net;
+    int line;
+    int word_count;
+    char *word[WORDS_MAX];
+    struct nn_shape shape; /* behind the last layer read */
+    bool have_input, have_loss;
+};
+
+#define FAIL(r, ...) fail_at_line((r), st_fail(ST_INPUT, __VA_ARGS__))
+
+static enum st fail_at_line(const struct reader *r, enum st s)
+{
+    return st_context(s, "%s:%d", r->net->origin, r->line);
+}
+
+/* ---- words ------------------------------------------------------------------------------------------------------- */
+
+static enum st parse_shape(const struct reader *r, const char *word, struct nn_shape *out)
+{
+    int side[3] = {0}, n = 0;
+    char part[16];
+    const char *rest = word;
+    for (; n < 3; n++) {
+        size_t len = strcspn(rest, "x");
+        int64_t v = 0;
+        if (len == 0 || len >= sizeof part)
+            break;
+        memcpy(part, rest, len);
+        part[len] = '\0';
+        if (!parse_i64(part, &v) || v < 1 || v > SIDE_MAX)
+            break;
+        side[n] = (int)v;
+        rest += len;
+        if (!*rest) {
+            n++;
+            break;
+        }
+        rest++;
+    }
+    if (*rest || n == 0 || n == 2)
+        return FAIL(r, "input '%s': a shape is CxHxW or N, each number 1 to %d", word, SIDE_MAX);
+    *out = n == 3 ? (struct nn_shape){side[0], side[1], side[2]} : (struct nn_shape){side[0], 1, 1};
+    if ((int64_t)out->c * out->h * out->w > SIZE_MAX_ALLOWED)
+        return FAIL(r, "input '%s': %d values at most", word, SIZE_MAX_ALLOWED);
+    return ST_OK;
+}
+
+static void known_options(const struct nn_kind *kind, char *out, size_t size)
+{
+    size_t used = 0;
+    snprintf(out, size, "none");
+    for (int i = 0; i < NN_OPTIONS_MAX && kind->options[i].key && used < size; i++) {
+        int n = snprintf(out + used, size - used, "%s%s", i ? ", " : "", kind->options[i].key);
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static enum st parse_option(const struct reader *r, struct nn_layer *l, int position, char *word, bool *given)
+{
+    const struct nn_kind *kind = l->kind;
+    char *value = strchr(word, '='), known[128];
+    int at = -1;
+    if (value) {
+        *value++ = '\0';
+        for (int i = 0; i < NN_OPTIONS_MAX && kind->options[i].key; i++)
+            if (strcmp(kind->options[i].key, word) == 0)
+                at = i;
+    } else if (position == 1 && kind->options[0].key) {
+        value = word;
+        at = 0;
+    }
+    known_options(kind, known, sizeof known);
+    if (at < 0)
+        return FAIL(r, "%s: unknown option '%s'; known: %s", kind->name, word, known);
+    const struct nn_option *o = &kind->options[at];
+    double v;
+    if (!parse_f64(value, &v) || v < o->least || v > o->most || (o->whole && v != floor(v)))
+        return FAIL(r, "%s: %s is '%s', must be a%s number from %g to %g", kind->name, o->key, value,
+                    o->whole ? " whole" : "", o->least, o->most);
+    if (given[at])
+        return FAIL(r, "%s: %s is given twice", kind->name, o->key);
+    given[at] = true;
+    l->option[at] = v;
+    return ST_OK;
+}
+
+static enum st parse_options(const struct reader *r, struct nn_layer *l)
+{
+    enum st s = ST_OK;
+    bool given[NN_OPTIONS_MAX] = {false};
+    for (int i = 1; i < r->word_count; i++)
+        TRY(parse_option(r, l, i, r->word[i], given));
+    for (int i = 0; i < NN_OPTIONS_MAX && l->kind->options[i].key; i++) {
+        if (given[i])
+            continue;
+        l->option[i] = l->kind->options[i].otherwise;
+        if (isnan(l->option[i]))
+            TRY(FAIL(r, "%s: %s (%s) is missing", l->kind->name, l->kind->options[i].key, l->kind->options[i].help));
+    }
+out:
+    return s;
+}
+
+/* ---- lines --------------------------------------------------------------------------------------------------------- */
+
+static enum st unknown_word(const struct reader *r)
+{
+    char known[512];
+    size_t used = 0;
+    const struct nn_kind *kind;
+    for (int i = 0; (kind = nn_kind_at(i)) != NULL && used < sizeof known; i++) {
+        int n = snprintf(known + used, sizeof known - used, "%s, ", kind->name);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    return FAIL(r, "unknown word '%s'; known: input, %sloss", r->word[0], known);
+}
+
+static void count_tensors(struct nn_param *tensor, int n)
+{
+    for (int i = 0; i < n; i++) {
+        tensor[i].count = 1;
+        for (int k = 0; k < tensor[i].rank; k++)
+            tensor[i].count *= (size_t)tensor[i].shape[k];
+    }
+}
+
+static enum st read_layer(struct reader *r)
+{
+    enum st s = ST_OK;
+    struct nn_net *net = r->net;
+    const struct nn_kind *kind;
+    for (int i = 0; (kind = nn_kind_at(i)) != NULL; i++)
+        if (strcmp(kind->name, r->word[0]) == 0)
+            break;
+    if (!kind)
+        return unknown_word(r);
+    if (!r->have_input)
+        return FAIL(r, "'%s' before the input: the first line is 'input CxHxW'", r->word[0]);
+    if (net->layer_count == LAYERS_MAX)
+        return FAIL(r, "more than %d layers", LAYERS_MAX);
+    struct nn_layer *l = &net->layer[net->layer_count];
+    *l = (struct nn_layer){.kind = kind, .line = r->line, .index = net->layer_count, .in = r->shape};
+    TRY(parse_options(r, l));
+    TRY(fail_at_line(r, kind->shape(l)));
+    if ((int64_t)l->out.c * l->out.h * l->out.w > SIZE_MAX_ALLOWED || l->macs > (uint64_t)1 << 30)
+        TRY(FAIL(r, "%s: too large: %llu multiply-accumulates a sample", kind->name, (unsigned long long)l->macs));
+    count_tensors(l->param, l->param_count);
+    count_tensors(l->state, l->state_count);
+    /* an activation joins the layer before it where that one computes it in its own pass */
+    struct nn_layer *before = net->layer_count ? l - 1 : NULL;
+    if (kind->act != MX_IDENTITY && before && before->kind->fuses_act) {
+        before->phi = (struct mx_activation){kind->act, (float)l->option[0]};
+        l->fused = true;
+    }
+    r->shape = l->out;
+    net->layer_count++;
+out:
+    return s;
+}
+
+static enum st read_loss(struct reader *r)
+{
+    if (r->word_count != 2 || strcmp(r->word[1], "softmax") != 0)
+        return FAIL(r, "loss '%s' is unknown; known: softmax", r->word_count > 1 ? r->word[1] : "");
+    if (r->net->layer_count == 0)
+        return FAIL(r, "no layer before the loss");
+    if (r->shape.h != 1 || r->shape.w != 1 || r->shape.c < 2)
+        return FAIL(r, "loss softmax takes a vector of 2 or more classes, not %dx%dx%d: put a dense layer before it",
+                    r->shape.c, r->shape.h, r->shape.w);
+    r->net->classes = r->shape.c;
+    r->have_loss = true;
+    return ST_OK;
+}
+
+static enum st read_line(struct reader *r, char *line)
+{
+    line[strcspn(line, "#")] = '\0';
+    r->word_count = 0;
+    for (char *at = line;;) {
+        at += strspn(at, " \t\r");
+        if (!*at)
+            break;
+        if (r->word_count == WORDS_MAX)
+            return FAIL(r, "more than %d words", WORDS_MAX);
+        r->word[r->word_count++] = at;
+        at += strcspn(at, " \t\r");
+        if (*at)
+            *at++ = '\0';
+    }
+    if (r->word_count == 0)
+        return ST_OK;
+    if (r->have_loss)
+        return FAIL(r, "'%s' behind the loss, which must be the last line", r->word[0]);
+    if (strcmp(r->word[0], "loss") == 0)
+        return read_loss(r);
+    if (strcmp(r->word[0], "input") != 0)
+        return read_layer(r);
+    if (r->have_input || r->word_count != 2)
+        return FAIL(r, r->have_input ? "a second input" : "input takes one shape, such as 1x28x28");
+    r->have_input = true;
+    enum st s = parse_shape(r, r->word[1], &r->net->input);
+    r->shape = r->net->input;
+    return s;
+}
+
+/* ---- nets ------------------------------------------------------------------------------------------------------------ */
+
+static void place_tensors(struct nn_net *net)
+{
+    enum { ALIGN = 32 }; /* floats: each tensor starts at a multiple of 128 bytes */
+    size_t param = 0, state = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        struct nn_layer *l = &net->layer[i];
+        for (int k = 0; k < l->param_count; k++) {
+            l->param[k].off = param;
+            param += (l->param[k].count + ALIGN - 1) / ALIGN * ALIGN;
+        }
+        for (int k = 0; k < l->state_count; k++) {
+            l->state[k].off = state;
+            state += (l->state[k].count + ALIGN - 1) / ALIGN * ALIGN;
+        }
+    }
+}
+
+enum st nn_net_parse(const char *text, const char *origin, struct nn_net **out)
+{
+    enum st s = ST_OK;
+    struct nn_net *net = NULL;
+    TRY(NEW(net, 1));
+    net->text = arena_copy(&net->arena, text, strlen(text));
+    net->origin = arena_copy(&net->arena, origin, strlen(origin));
+    net->layer = arena_alloc(&net->arena, LAYERS_MAX, sizeof *net->layer);
+    char *line = arena_copy(&net->arena, text, strlen(text));
+    if (!net->text || !net->origin || !net->layer || !line)
+        TRY(ST_MEMORY);
+    struct reader r = {.net = net};
+    for (char *next = line; next; line = next) {
+        size_t len = strcspn(line, "\n;");
+        /* a ';' in a comment ends the line too: an inline net is one line of text */
+        next = line[len] ? line + len + 1 : NULL;
+        line[len] = '\0';
+        r.line++;
+        TRY(read_line(&r, line));
+    }
+    if (!r.have_loss)
+        TRY(FAIL(&r, "the net ends without a loss: its last line is 'loss softmax'"));
+    place_tensors(net);
+    *out = net;
+    net = NULL;
+out:
+    nn_net_free(net);
+    return s;
+}
+
+enum st nn_net_open(const char *word, struct nn_net **out)
+{
+    if (strpbrk(word, " ;\n"))
+        return nn_net_parse(word, "net", out);
+    char *text = NULL;
+    size_t len;
+    enum st s = file_read(word, TEXT_BYTES_MAX, &text, &len);
+    if (s == ST_OK && strlen(text) != len)
+        s = st_fail(ST_INPUT, "%s is not text", word);
+    if (s == ST_OK)
+        s = nn_net_parse(text, word, out);
+    mem_free(text);
+    return s;
+}
+
+void nn_net_free(struct nn_net *net)
+{
+    if (!net)
+        return;
+    arena_free(&net->arena);
+    mem_free(net);
+}
+
+size_t nn_net_params(const struct nn_net *net)
+{
+    size_t n = 0;
+    for (int i = 0; i < net->layer_count; i++)
+        for (int k = 0; k < net->layer[i].param_count; k++)
+            n += net->layer[i].param[k].count;
+    return n;
+}
+
+uint64_t nn_net_macs(const struct nn_net *net)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < net->layer_count; i++)
+        n += net->layer[i].macs;
+    return n;
+}
+
+void nn_net_show(const struct nn_net *net, struct text *out)
+{
+    char shape[40];
+    snprintf(shape, sizeof shape, "%dx%dx%d", net->input.c, net->input.h, net->input.w);
+    text_add(out, "  #  layer        output      parameters   MACs/sample\n     %-12s %-10s\n", "input", shape);
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct nn_layer *l = &net->layer[i];
+        size_t params = 0;
+        for (int k = 0; k < l->param_count; k++)
+            params += l->param[k].count;
+        if (l->out.h == 1 && l->out.w == 1)
+            snprintf(shape, sizeof shape, "%d", l->out.c);
+        else
+            snprintf(shape, sizeof shape, "%dx%dx%d", l->out.c, l->out.h, l->out.w);
+        text_add(out, "%3d  %-12s %-10s %11zu %13llu\n", i, l->kind->name, shape, params, (unsigned long long)l->macs);
+    }
+    text_add(out, "     %-12s %-10s %11zu %13llu\n", "total", "", nn_net_params(net),
+             (unsigned long long)nn_net_macs(net));
+}
+
+int nn_tensor_count(const struct nn_net *net)
+{
+    int n = 0;
+    for (int i = 0; i < net->layer_count; i++)
+        n += net->layer[i].param_count + net->layer[i].state_count;
+    return n;
+}
+
+struct nn_tensor nn_tensor_at(const struct nn_net *net, int i)
+{
+    struct nn_tensor t = {0};
+    for (int k = 0; k < net->layer_count; k++) {
+        const struct nn_layer *l = &net->layer[k];
+        int mine = l->param_count + l->state_count;
+        if (i < mine) {
+            t.is_state = i >= l->param_count;
+            t.param = t.is_state ? &l->state[i - l->param_count] : &l->param[i];
+            snprintf(t.name, sizeof t.name, "%d.%s", l->index, t.param->name);
+            break;
+        }
+        i -= mine;
+    }
+    return t;
+}

@@ -1,0 +1,130 @@
+/* Opened devices (a context each), sub-devices, and buffers. */
+#include "inside.h"
+
+#include <stdio.h>
+
+static enum st open_part(struct ocl_device *d, const struct ocl_pick *pick)
+{
+    enum st s = ST_OK;
+    cl_device_id *ids = NULL;
+    cl_uint n = 0, units = d->facts.compute_units / (cl_uint)pick->parts;
+    const cl_device_partition_property how[] = {CL_DEVICE_PARTITION_EQUALLY, (cl_device_partition_property)units, 0};
+    cl_device_id whole = d->id;
+    TRY(ocl_check(OCL_CALL(clCreateSubDevices(whole, how, 0, NULL, &n)), "clCreateSubDevices", d));
+    if (n < (cl_uint)pick->parts)
+        TRY(st_fail(ST_DEVICE, "device %s was split into %u parts, not %d", d->label, n, pick->parts));
+    TRY(NEW(ids, n));
+    TRY(ocl_check(OCL_CALL(clCreateSubDevices(whole, how, n, ids, NULL)), "clCreateSubDevices", d));
+    d->id = ids[pick->part];
+    d->is_part = true;
+    d->facts.compute_units = units;
+    d->facts.parts_max = 1;
+    for (cl_uint i = 0; i < n; i++)
+        if (i != (cl_uint)pick->part)
+            clReleaseDevice(ids[i]);
+out:
+    mem_free(ids);
+    return s;
+}
+
+enum st ocl_device_open(const struct ocl_world *w, const struct ocl_pick *pick, struct ocl_device **out)
+{
+    enum st s = ST_OK;
+    struct ocl_device *d = NULL;
+    cl_int code = CL_OUT_OF_RESOURCES;
+    TRY(NEW(d, 1));
+    d->facts = w->facts[pick->device];
+    d->id = w->device_id[pick->device];
+    const struct ocl_facts *f = &d->facts;
+    snprintf(d->platform_version, sizeof d->platform_version, "%s", w->platform[f->platform].version);
+    if (pick->parts > 1)
+        snprintf(d->label, sizeof d->label, "%d:%d/%d#%d %s", f->platform, f->index, pick->parts, pick->part, f->name);
+    else
+        snprintf(d->label, sizeof d->label, "%d:%d %s", f->platform, f->index, f->name);
+    if (!f->available)
+        TRY(st_fail(ST_INPUT, "device %s is not available now", d->label));
+    if (!f->compiler)
+        TRY(st_fail(ST_INPUT, "device %s has no compiler for OpenCL C", d->label));
+    if (pick->parts > 1)
+        TRY(open_part(d, pick));
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)w->platform_id[f->platform], 0};
+    if (!fault_here())
+        d->context = clCreateContext(properties, 1, &d->id, NULL, NULL, &code);
+    TRY(ocl_check(code, "clCreateContext", d));
+    *out = d;
+    d = NULL;
+out:
+    ocl_device_close(d);
+    return s;
+}
+
+void ocl_device_close(struct ocl_device *d)
+{
+    if (!d)
+        return;
+    ocl_programs_free(d);
+    if (d->context)
+        clReleaseContext(d->context);
+    if (d->is_part)
+        clReleaseDevice(d->id);
+    mem_free(d);
+}
+
+const struct ocl_facts *ocl_device_facts(const struct ocl_device *d)
+{
+    return &d->facts;
+}
+
+const char *ocl_device_label(const struct ocl_device *d)
+{
+    return d->label;
+}
+
+uint64_t ocl_device_bytes(const struct ocl_device *d)
+{
+    return d->bytes;
+}
+
+enum st ocl_buf_create(struct ocl_device *d, size_t bytes, struct ocl_buf **out)
+{
+    enum st s = ST_OK;
+    struct ocl_buf *b = NULL;
+    cl_int code = CL_OUT_OF_RESOURCES;
+    char want[32], limit[32];
+    if (d->facts.buffer_bytes_max && bytes > d->facts.buffer_bytes_max)
+        TRY(st_fail(ST_DEVICE, "device %s: a buffer of %s asked, %s is the most one may hold", d->label,
+                    show_bytes(want, sizeof want, bytes), show_bytes(limit, sizeof limit, d->facts.buffer_bytes_max)));
+    TRY(NEW(b, 1));
+    b->device = d;
+    b->bytes = bytes ? bytes : 4; /* OpenCL knows no empty buffer */
+    if (!fault_here())
+        b->handle = clCreateBuffer(d->context, CL_MEM_READ_WRITE, b->bytes, NULL, &code);
+    TRY(ocl_check(code, "clCreateBuffer", d));
+    d->bytes += b->bytes;
+    OCL_COUNT(buffers);
+    *out = b;
+    b = NULL;
+out:
+    mem_free(b);
+    return s;
+}
+
+void ocl_buf_free(struct ocl_buf *b)
+{
+    if (!b)
+        return;
+    b->device->bytes -= b->bytes;
+    clReleaseMemObject(b->handle);
+    mem_free(b);
+}
+
+size_t ocl_buf_bytes(const struct ocl_buf *b)
+{
+    return b->bytes;
+}
+
+void *ocl_buf_native(const struct ocl_buf *b)
+{
+    return b->handle;
+}

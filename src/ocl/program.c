@@ -1,0 +1,203 @@
+/*
+ * Programs: sources from the binary (or from the folder CL_DIR while developing), built on demand, kept as binaries on disk.
+ *
+ * A cache file is clutch's cache folder / 16 hex digits .bin: the whole key as text (format, version strings of platform,
+ * device and driver, options, source), a NUL, then the device's binary. The name is a hash of the key; the key in the file is
+ * compared whole, so a collision costs a build and nothing else. Files appear by rename, so several processes may share the
+ * folder; whatever is wrong with it, the program is built from source and nobody is bothered.
+ */
+#include "inside.h"
+
+#include "source.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SOURCE_BYTES_MAX = 1 << 20, BINARY_BYTES_MAX = 1 << 28 };
+
+static enum st add_source(const char *file, struct text *source)
+{
+    const char *folder = getenv("CL_DIR");
+    if (folder && folder[0]) {
+        char path[PATH_MAX], *data = NULL;
+        size_t len;
+        if (snprintf(path, sizeof path, "%s/%s.cl", folder, file) >= (int)sizeof path)
+            return st_fail(ST_INPUT, "CL_DIR is too long");
+        enum st s = st_context(file_read(path, SOURCE_BYTES_MAX, &data, &len), "CL_DIR");
+        if (s == ST_OK)
+            text_add_bytes(source, data, len);
+        mem_free(data);
+        return s == ST_OK ? text_status(source) : s;
+    }
+    for (int i = 0; i < ocl_source_count; i++)
+        if (strcmp(ocl_sources[i].name, file) == 0) {
+            text_add(source, "%s", (const char *)ocl_sources[i].text);
+            return text_status(source);
+        }
+    return st_fail(ST_INTERNAL, "no kernel file %s.cl in the program", file);
+}
+
+static void make_key(const struct ocl_device *d, const char *options, const char *source, struct text *key)
+{
+    text_add(key, "clutch program 1\nplatform %s\ndevice %s\nversion %s\ndriver %s\noptions %s\nsource\n%s",
+             d->platform_version, d->facts.name, d->facts.version, d->facts.driver, options, source);
+}
+
+static bool cache_path(const struct text *key, char *out, size_t size)
+{
+    char folder[PATH_MAX];
+    if (!dir_cache(folder, sizeof folder))
+        return false;
+    int n = snprintf(out, size, "%s/%016llx.bin", folder, (unsigned long long)hash_bytes(HASH_START, key->s, key->len));
+    return n > 0 && (size_t)n < size;
+}
+
+static cl_int build(struct ocl_device *d, cl_program handle, const char *options)
+{
+    return OCL_CALL(clBuildProgram(handle, 1, &d->id, options, NULL, NULL));
+}
+
+/* NULL where the cache has no usable binary; never a failure. */
+static cl_program cache_load(struct ocl_device *d, const struct text *key, const char *options)
+{
+    char path[PATH_MAX], *data = NULL;
+    size_t len;
+    cl_program handle = NULL;
+    if (!cache_path(key, path, sizeof path) || !file_exists(path) ||
+        file_read(path, BINARY_BYTES_MAX, &data, &len) != ST_OK)
+        return NULL;
+    if (len > key->len + 1 && memcmp(data, key->s, key->len + 1) == 0) {
+        const unsigned char *binary = (const unsigned char *)data + key->len + 1;
+        size_t size = len - key->len - 1;
+        cl_int code = CL_OUT_OF_RESOURCES, status = CL_OUT_OF_RESOURCES;
+        if (!fault_here())
+            handle = clCreateProgramWithBinary(d->context, 1, &d->id, &size, &binary, &status, &code);
+        if (handle && (code != CL_SUCCESS || status != CL_SUCCESS || build(d, handle, options) != CL_SUCCESS)) {
+            clReleaseProgram(handle);
+            handle = NULL;
+        }
+    }
+    mem_free(data);
+    return handle;
+}
+
+static void cache_save(cl_program handle, const struct text *key)
+{
+    char path[PATH_MAX], folder[PATH_MAX];
+    struct text file = {0};
+    unsigned char *binary = NULL;
+    size_t size = 0;
+    if (!dir_cache(folder, sizeof folder) || !cache_path(key, path, sizeof path))
+        return;
+    if (OCL_CALL(clGetProgramInfo(handle, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL)) == CL_SUCCESS &&
+        size > 0 && size < BINARY_BYTES_MAX && (binary = mem_alloc(size, 1)) != NULL &&
+        OCL_CALL(clGetProgramInfo(handle, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL)) == CL_SUCCESS) {
+        text_add_bytes(&file, key->s, key->len + 1);
+        text_add_bytes(&file, (const char *)binary, size);
+        /* an unusable cache costs time at the next start, and is no failure of this one */
+        if (text_status(&file) == ST_OK && dir_make(folder) == ST_OK)
+            (void)!file_write(path, file.s, file.len);
+    }
+    mem_free(binary);
+    text_free(&file);
+}
+
+static void note_build_log(const struct ocl_device *d, cl_program handle, const char *file, const char *options)
+{
+    size_t size = 0;
+    char *log = NULL;
+    if (clGetProgramBuildInfo(handle, d->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS || size < 2 ||
+        (log = mem_alloc(size + 1, 1)) == NULL)
+        return;
+    if (clGetProgramBuildInfo(handle, d->id, CL_PROGRAM_BUILD_LOG, size, log, NULL) == CL_SUCCESS) {
+        note("build log of %s.cl with %s on %s:", file, options, d->label);
+        for (char *line = log, *end; *line; line = end + (*end != '\0')) {
+            end = line + strcspn(line, "\n");
+            note("  %.*s", (int)(end - line), line);
+        }
+    }
+    mem_free(log);
+}
+
+static enum st compile(struct ocl_device *d, const char *file, const char *options, const char *source,
+                       cl_program *out)
+{
+    enum st s = ST_OK;
+    cl_int code = CL_OUT_OF_RESOURCES;
+    cl_program handle = NULL;
+    if (!d->told_compiling)
+        note("compiling kernels for %s (the first start on a device; later starts use the cache)", d->label);
+    d->told_compiling = true;
+    if (!fault_here())
+        handle = clCreateProgramWithSource(d->context, 1, &source, NULL, &code);
+    TRY(ocl_check(code, "clCreateProgramWithSource", d));
+    code = build(d, handle, options);
+    if (code != CL_SUCCESS)
+        note_build_log(d, handle, file, options);
+    TRY(st_context(ocl_check(code, "clBuildProgram", d), "%s.cl with %s", file, options));
+    *out = handle;
+    handle = NULL;
+out:
+    if (handle)
+        clReleaseProgram(handle);
+    return s;
+}
+
+static struct ocl_program *find(const struct ocl_device *d, const char *file, const char *options)
+{
+    for (struct ocl_program *p = d->programs; p; p = p->next)
+        if (strcmp(p->file, file) == 0 && strcmp(p->options, options) == 0)
+            return p;
+    return NULL;
+}
+
+enum st ocl_program_get(struct ocl_device *d, const char *file, const char *extra, const struct ocl_program **out)
+{
+    enum st s = ST_OK;
+    struct text source = {0}, key = {0};
+    struct ocl_program *p = find(d, file, extra);
+    if (p) {
+        *out = p;
+        return ST_OK;
+    }
+    char options[512];
+    if (snprintf(options, sizeof options, "-cl-std=CL1.2 %s", extra) >= (int)sizeof options)
+        return st_fail(ST_INTERNAL, "build options of %s.cl are too long", file);
+    size_t file_len = strlen(file) + 1, extra_len = strlen(extra) + 1;
+    p = mem_alloc(1, sizeof *p + file_len + extra_len);
+    if (!p)
+        return ST_MEMORY;
+    p->file = memcpy((char *)(p + 1), file, file_len);
+    p->options = memcpy((char *)(p + 1) + file_len, extra, extra_len);
+    TRY(add_source("common", &source));
+    TRY(add_source(file, &source));
+    make_key(d, options, source.s, &key);
+    TRY(text_status(&key));
+    p->handle = cache_load(d, &key, options);
+    if (!p->handle) {
+        TRY(compile(d, file, options, source.s, &p->handle));
+        cache_save(p->handle, &key);
+    }
+    OCL_COUNT(programs);
+    p->next = d->programs;
+    d->programs = p;
+    *out = p;
+    p = NULL;
+out:
+    mem_free(p);
+    text_free(&source);
+    text_free(&key);
+    return s;
+}
+
+void ocl_programs_free(struct ocl_device *d)
+{
+    while (d->programs) {
+        struct ocl_program *next = d->programs->next;
+        clReleaseProgram(d->programs->handle);
+        mem_free(d->programs);
+        d->programs = next;
+    }
+}

@@ -1,0 +1,239 @@
+/* Queues, kernels, launches, transfers, counters, and times from the device's own profiling. */
+#include "inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct ocl_counters ocl_counters;
+
+struct ocl_counts ocl_counts(void)
+{
+#define GET(field) .field = atomic_load_explicit(&ocl_counters.field, memory_order_relaxed)
+    return (struct ocl_counts){GET(buffers), GET(programs), GET(kernels), GET(launches), GET(writes), GET(waits)};
+#undef GET
+}
+
+enum st ocl_queue_open(struct ocl_device *d, struct ocl_queue **out)
+{
+    enum st s = ST_OK;
+    struct ocl_queue *q = NULL;
+    cl_int code = CL_OUT_OF_RESOURCES;
+    TRY(NEW(q, 1));
+    q->device = d;
+    if (!fault_here()) {
+        q->handle = clCreateCommandQueue(d->context, d->id, CL_QUEUE_PROFILING_ENABLE, &code);
+        q->profiled = code == CL_SUCCESS;
+        if (!q->profiled) /* a device may know no profiling */
+            q->handle = clCreateCommandQueue(d->context, d->id, 0, &code);
+    }
+    TRY(ocl_check(code, "clCreateCommandQueue", d));
+    *out = q;
+    q = NULL;
+out:
+    ocl_queue_close(q);
+    return s;
+}
+
+static void forget_events(struct ocl_queue *q)
+{
+    for (int i = 0; i < q->events; i++)
+        if (q->event[i])
+            clReleaseEvent(q->event[i]);
+    q->events = 0;
+}
+
+void ocl_queue_close(struct ocl_queue *q)
+{
+    if (!q)
+        return;
+    if (q->handle)
+        clFinish(q->handle);
+    forget_events(q);
+    while (q->kernels) {
+        struct ocl_kernel *next = q->kernels->next;
+        clReleaseKernel(q->kernels->handle);
+        mem_free(q->kernels);
+        q->kernels = next;
+    }
+    if (q->handle)
+        clReleaseCommandQueue(q->handle);
+    mem_free(q);
+}
+
+struct ocl_device *ocl_queue_device(const struct ocl_queue *q)
+{
+    return q->device;
+}
+
+void *ocl_queue_native(struct ocl_queue *q)
+{
+    return q->handle;
+}
+
+/* ---- transfers --------------------------------------------------------------------------------------------------- */
+
+static enum st check_range(const struct ocl_buf *b, size_t offset, size_t bytes)
+{
+    if (offset > b->bytes || bytes > b->bytes - offset)
+        return st_fail(ST_INTERNAL, "transfer of %zu bytes at %zu in a buffer of %zu", bytes, offset, b->bytes);
+    return ST_OK;
+}
+
+enum st ocl_write(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, const void *src)
+{
+    enum st s = check_range(b, offset, bytes);
+    if (s != ST_OK || bytes == 0)
+        return s;
+    OCL_COUNT(writes);
+    return ocl_check(OCL_CALL(clEnqueueWriteBuffer(q->handle, b->handle, CL_FALSE, offset, bytes, src, 0, NULL, NULL)),
+                     "clEnqueueWriteBuffer", q->device);
+}
+
+enum st ocl_read(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, void *dst)
+{
+    enum st s = check_range(b, offset, bytes);
+    if (s != ST_OK || bytes == 0)
+        return s;
+    OCL_COUNT(waits);
+    return ocl_check(OCL_CALL(clEnqueueReadBuffer(q->handle, b->handle, CL_TRUE, offset, bytes, dst, 0, NULL, NULL)),
+                     "clEnqueueReadBuffer", q->device);
+}
+
+enum st ocl_zero(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes)
+{
+    static const cl_uint zero = 0;
+    enum st s = check_range(b, offset, bytes);
+    if (s != ST_OK || bytes == 0)
+        return s;
+    OCL_COUNT(writes);
+    return ocl_check(OCL_CALL(clEnqueueFillBuffer(q->handle, b->handle, &zero, sizeof zero, offset, bytes, 0, NULL, NULL)),
+                     "clEnqueueFillBuffer", q->device);
+}
+
+enum st ocl_wait(struct ocl_queue *q)
+{
+    OCL_COUNT(waits);
+    return ocl_check(OCL_CALL(clFinish(q->handle)), "clFinish", q->device);
+}
+
+enum st ocl_flush(struct ocl_queue *q)
+{
+    return ocl_check(OCL_CALL(clFlush(q->handle)), "clFlush", q->device);
+}
+
+/* ---- kernels ----------------------------------------------------------------------------------------------------- */
+
+enum st ocl_kernel_get(struct ocl_queue *q, const char *file, const char *name, const char *options,
+                       struct ocl_kernel **out)
+{
+    enum st s = ST_OK;
+    struct ocl_kernel *k = NULL;
+    cl_int code = CL_OUT_OF_RESOURCES;
+    const struct ocl_program *program;
+    TRY(ocl_program_get(q->device, file, options, &program));
+    for (struct ocl_kernel *known = q->kernels; known; known = known->next)
+        if (known->program == program && strcmp(known->name, name) == 0) {
+            *out = known;
+            return ST_OK;
+        }
+    TRY(NEW(k, 1));
+    k->queue = q;
+    k->program = program;
+    snprintf(k->name, sizeof k->name, "%s", name);
+    if (!fault_here())
+        k->handle = clCreateKernel(program->handle, name, &code);
+    TRY(st_context(ocl_check(code, "clCreateKernel", q->device), "kernel %s of %s.cl", name, file));
+    if (clGetKernelWorkGroupInfo(k->handle, q->device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof k->group_max,
+                                 &k->group_max, NULL) != CL_SUCCESS || k->group_max == 0)
+        k->group_max = q->device->facts.work_group_max;
+    OCL_COUNT(kernels);
+    k->next = q->kernels;
+    q->kernels = k;
+    *out = k;
+    k = NULL;
+out:
+    mem_free(k);
+    return s;
+}
+
+static cl_int set_arg(cl_kernel kernel, cl_uint i, const struct ocl_arg *arg)
+{
+    switch (arg->kind) {
+    case OCL_ARG_BUF: {
+        cl_mem handle = arg->is.buf ? arg->is.buf->handle : NULL;
+        return clSetKernelArg(kernel, i, sizeof handle, &handle);
+    }
+    case OCL_ARG_U32:
+        return clSetKernelArg(kernel, i, sizeof arg->is.u32, &arg->is.u32);
+    case OCL_ARG_F32:
+        return clSetKernelArg(kernel, i, sizeof arg->is.f32, &arg->is.f32);
+    }
+    return CL_INVALID_ARG_VALUE;
+}
+
+enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[2], const struct ocl_arg *args, int n)
+{
+    struct ocl_queue *q = k->queue;
+    if (items[0] == 0 || items[1] == 0)
+        return ST_OK;
+    for (int i = 0; i < n; i++) {
+        cl_int code = set_arg(k->handle, (cl_uint)i, &args[i]);
+        if (code != CL_SUCCESS)
+            return st_context(ocl_check(code, "clSetKernelArg", q->device), "kernel %s, argument %d", k->name, i);
+    }
+    size_t local[2] = {group[0], group[1]}, global[2];
+    while (local[0] * local[1] > k->group_max)
+        if (local[1] > 1)
+            local[1] = (local[1] + 1) / 2;
+        else
+            local[0] = (local[0] + 1) / 2;
+    for (int i = 0; i < 2; i++)
+        global[i] = (items[i] + local[i] - 1) / local[i] * local[i];
+    OCL_COUNT(launches);
+    cl_int code = OCL_CALL(clEnqueueNDRangeKernel(q->handle, k->handle, 2, NULL, global, local, 0, NULL,
+                                                  (cl_event *)ocl_trace_slot(q)));
+    return st_context(ocl_check(code, "clEnqueueNDRangeKernel", q->device), "kernel %s", k->name);
+}
+
+/* ---- times -------------------------------------------------------------------------------------------------------- */
+
+void ocl_trace_begin(struct ocl_queue *q)
+{
+    forget_events(q);
+    q->tracing = q->profiled;
+}
+
+void ocl_trace_end(struct ocl_queue *q)
+{
+    q->tracing = false;
+}
+
+void **ocl_trace_slot(struct ocl_queue *q)
+{
+    if (!q->tracing || q->events == OCL_TRACE_MAX)
+        return NULL;
+    q->event[q->events] = NULL;
+    return (void **)&q->event[q->events++];
+}
+
+struct ocl_times ocl_trace_read(struct ocl_queue *q)
+{
+    struct ocl_times t = {.launches = q->profiled ? q->events : -1};
+    cl_ulong end_before = 0;
+    for (int i = 0; i < q->events; i++) {
+        cl_ulong start = 0, end = 0;
+        cl_event e = q->event[i];
+        if (!e || clGetEventProfilingInfo(e, CL_PROFILING_COMMAND_START, sizeof start, &start, NULL) != CL_SUCCESS ||
+            clGetEventProfilingInfo(e, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) != CL_SUCCESS) {
+            t.launches = -1;
+            break;
+        }
+        if (start < end_before) /* time that two launches share counts once */
+            start = end_before;
+        if (end > start)
+            t.busy_ns += end - start;
+        end_before = end > end_before ? end : end_before;
+    }
+    forget_events(q);
+    return t;
+}

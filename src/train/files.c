@@ -1,0 +1,202 @@
+/* Weights and checkpoints as safetensors, under PyTorch's names. */
+#include "inside.h"
+
+#include "store.h"
+
+#include <stdio.h>
+
+struct list {
+    struct arena arena; /* of the values */
+    struct store_tensor *tensor;
+    int n, room;
+};
+
+static enum st list_open(struct list *l, int room)
+{
+    *l = (struct list){.room = room};
+    return NEW(l->tensor, (size_t)room);
+}
+
+static void list_close(struct list *l)
+{
+    arena_free(&l->arena);
+    mem_free(l->tensor);
+}
+
+/* A new entry with memory for its values. */
+static enum st list_add(struct list *l, const char *prefix, const char *name, enum store_type type, int rank,
+                        const int64_t *shape, void **values)
+{
+    struct store_tensor *t = &l->tensor[l->n];
+    size_t count = 1;
+    if (snprintf(t->name, sizeof t->name, "%s%s", prefix, name) >= (int)sizeof t->name)
+        return st_fail(ST_INTERNAL, "tensor name %s%s is too long", prefix, name);
+    t->type = type;
+    t->rank = rank;
+    for (int i = 0; i < rank; i++) {
+        t->shape[i] = shape[i];
+        count *= (size_t)shape[i];
+    }
+    *values = arena_alloc(&l->arena, count, type == STORE_I64 ? 8 : 4);
+    if (!*values)
+        return ST_MEMORY;
+    t->data = *values;
+    l->n++;
+    return ST_OK;
+}
+
+static enum st add_number(struct list *l, const char *prefix, const char *name, int64_t v)
+{
+    void *values;
+    enum st s = list_add(l, prefix, name, STORE_I64, 0, NULL, &values);
+    if (s == ST_OK)
+        *(int64_t *)values = v;
+    return s;
+}
+
+static enum st add_tensor(struct list *l, struct train *t, int i, enum nn_part part, int slot, const char *prefix)
+{
+    struct nn_tensor tensor = nn_tensor_at(t->net, i);
+    void *values;
+    enum st s = list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values);
+    return s != ST_OK ? s : nn_module_read(t->module, i, part, slot, values);
+}
+
+static enum st add_model(struct list *l, struct train *t)
+{
+    enum st s = ST_OK;
+    int tensor = 0;
+    for (int i = 0; i < t->net->layer_count; i++) {
+        const struct nn_layer *layer = &t->net->layer[i];
+        for (int k = 0; k < layer->param_count + layer->state_count; k++, tensor++)
+            TRY(add_tensor(l, t, tensor, k < layer->param_count ? NN_PARAM : NN_STATE, 0, ""));
+        if (layer->kind->counts_batches) {
+            char name[STORE_NAME_MAX];
+            snprintf(name, sizeof name, "%d.num_batches_tracked", layer->index);
+            TRY(add_number(l, "", name, (int64_t)t->step));
+        }
+    }
+out:
+    return s;
+}
+
+static int model_room(const struct train *t)
+{
+    return nn_tensor_count(t->net) + t->net->layer_count;
+}
+
+enum st train_save(struct train *t, const char *path)
+{
+    static const char *const metadata[] = {"format", "pt", NULL};
+    enum st s = ST_OK;
+    struct list l = {0};
+    TRY(list_open(&l, model_room(t)));
+    TRY(add_model(&l, t));
+    TRY(store_tensors_write(path, l.tensor, l.n, metadata));
+out:
+    list_close(&l);
+    return s;
+}
+
+static void slot_prefix(int slot, char *out, size_t size)
+{
+    snprintf(out, size, "optimizer.%d.", slot);
+}
+
+enum st train_save_checkpoint(struct train *t, const char *path)
+{
+    enum st s = ST_OK;
+    struct list l = {0};
+    char prefix[32];
+    TRY(list_open(&l, model_room(t) + t->optimizer->slots * nn_tensor_count(t->net) + 2));
+    TRY(add_model(&l, t));
+    for (int slot = 0; slot < t->optimizer->slots; slot++) {
+        slot_prefix(slot, prefix, sizeof prefix);
+        for (int i = 0; i < nn_tensor_count(t->net); i++)
+            if (!nn_tensor_at(t->net, i).is_state)
+                TRY(add_tensor(&l, t, i, NN_SLOT, slot, prefix));
+    }
+    TRY(add_number(&l, "train.", "epoch", t->epoch));
+    TRY(add_number(&l, "train.", "step", (int64_t)t->step));
+    TRY(store_tensors_write(path, l.tensor, l.n, NULL));
+out:
+    list_close(&l);
+    return s;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------------- */
+
+static enum st find(const struct store_file *file, const struct nn_tensor *t, const char *prefix, const float **values)
+{
+    char name[STORE_NAME_MAX];
+    const struct store_tensor *found;
+    snprintf(name, sizeof name, "%s%s", prefix, t->name);
+    enum st s = store_tensors_find(file, name, STORE_F32, t->param->rank, t->param->shape, &found);
+    *values = s == ST_OK ? found->data : NULL;
+    return s;
+}
+
+/* Two rounds, so that a file that does not fit leaves the module as it was: check all, then write all. */
+static enum st load_tensors(struct train *t, const struct store_file *file, enum nn_part part, int slot,
+                            const char *prefix)
+{
+    enum st s = ST_OK;
+    for (int write = 0; write < 2; write++)
+        for (int i = 0; i < nn_tensor_count(t->net); i++) {
+            struct nn_tensor tensor = nn_tensor_at(t->net, i);
+            const float *values;
+            if (tensor.is_state && part == NN_SLOT)
+                continue;
+            TRY(find(file, &tensor, prefix, &values));
+            if (write)
+                TRY(nn_module_write(t->module, i, tensor.is_state ? NN_STATE : part, slot, values));
+        }
+out:
+    return s;
+}
+
+static enum st load_number(const struct store_file *file, const char *name, int64_t least, int64_t *out)
+{
+    const struct store_tensor *found;
+    enum st s = store_tensors_find(file, name, STORE_I64, 0, NULL, &found);
+    if (s != ST_OK)
+        return s;
+    *out = *(const int64_t *)found->data;
+    return *out >= least ? ST_OK : st_fail(ST_INPUT, "%s is %lld, must be %lld or more", name, (long long)*out,
+                                           (long long)least);
+}
+
+enum st train_load(struct train *t, const char *path)
+{
+    struct store_file *file = NULL;
+    enum st s = store_tensors_open(path, &file);
+    if (s == ST_OK)
+        s = st_context(load_tensors(t, file, NN_PARAM, 0, ""), "%s", path);
+    store_tensors_close(file);
+    return s;
+}
+
+enum st train_load_checkpoint(struct train *t, const char *path)
+{
+    enum st s = ST_OK;
+    struct store_file *file = NULL;
+    int64_t epoch, step;
+    char prefix[32];
+    TRY(store_tensors_open(path, &file));
+    TRY(load_number(file, "train.epoch", 0, &epoch));
+    TRY(load_number(file, "train.step", 0, &step));
+    if (epoch > t->options->epochs || (uint64_t)step != (uint64_t)epoch * t->steps_per_epoch)
+        TRY(st_fail(ST_INPUT, "epoch %lld and step %lld are not of this run: %llu steps an epoch, %d epochs",
+                    (long long)epoch, (long long)step, (unsigned long long)t->steps_per_epoch, t->options->epochs));
+    TRY(load_tensors(t, file, NN_PARAM, 0, ""));
+    for (int slot = 0; slot < t->optimizer->slots; slot++) {
+        slot_prefix(slot, prefix, sizeof prefix);
+        TRY(load_tensors(t, file, NN_SLOT, slot, prefix));
+    }
+    t->epoch = (int)epoch;
+    t->step = (uint64_t)step;
+    t->step_in_epoch = 0;
+out:
+    store_tensors_close(file);
+    return st_context(s, "%s", path);
+}

@@ -1,0 +1,70 @@
+/* What the files of this floor share; nobody else includes it. */
+#ifndef CLUTCH_TRAIN_INSIDE_H
+#define CLUTCH_TRAIN_INSIDE_H
+
+#include "train.h"
+
+/* Steps between two waits for the device: losses gather there, and so many streamed batches may be under way. */
+enum { WINDOW = 100 };
+
+/* ---- optimisers: a row each in optimizer.c ----------------------------------------------------------------------------- */
+
+struct optimizer {
+    const char *name;
+    int slots; /* copies of the parameters it keeps */
+    enum st (*step)(struct mx *mx, struct nn_module *m, const struct train_options *o, double rate, uint64_t t);
+};
+
+const struct optimizer *find_optimizer(const char *name); /* NULL: unknown */
+
+/* ---- feeds: one split of a data set, on the device or sent to it in batches --------------------------------------------- */
+
+struct feed {
+    struct mx *mx;
+    const struct data_split *split;
+    int channels, hw, batch;
+    bool streams;
+    struct ocl_buf *pixels, *labels; /* bytes: the whole split; while streaming, one batch */
+    struct ocl_buf *order;           /* uint32 (n): only a shuffled feed that does not stream */
+    uint32_t *host_order;            /* (n): only a shuffled feed */
+    uint8_t *stage;                  /* streaming: WINDOW batches of pixels, then their labels */
+    int slot;                        /* next batch of the stage */
+};
+
+/* Device bytes of a feed. */
+uint64_t feed_bytes(const struct data_split *split, int size, int batch, bool shuffled, bool streams);
+MUST_USE enum st feed_open(struct mx *mx, const struct data_split *split, int channels, int hw, int batch, bool shuffled,
+                           bool streams, struct feed *out);
+void feed_close(struct feed *f); /* the queue was waited for; accepts one of zeros */
+/* A new order. Nothing that reads the old one may be under way. */
+MUST_USE enum st feed_shuffle(struct feed *f, uint64_t seed, uint32_t epoch);
+/* Enqueues samples first..first+rows of the order into x and labels. While streaming, the caller waits for the queue at least
+ * once in WINDOW calls. */
+MUST_USE enum st feed_batch(struct feed *f, uint32_t first, int rows, const struct ocl_buf *scale, struct mx_tensor x,
+                            struct ocl_buf *labels);
+
+/* ---- the loop ------------------------------------------------------------------------------------------------------------ */
+
+struct train {
+    struct ocl_device *device;
+    struct ocl_queue *queue;
+    struct mx *mx;
+    struct nn_module *module;
+    const struct nn_net *net;
+    const struct train_options *options;   /* NULL: evaluation only */
+    const struct optimizer *optimizer;     /* NULL likewise */
+    const struct data_set *set;            /* NULL: prediction only */
+    int batch;
+    struct ocl_buf *x, *labels, *per_row;  /* a batch (B, in), its labels (B), loss and hit of each row (2, B) */
+    struct ocl_buf *meter_buf;             /* (WINDOW, 2) */
+    struct ocl_buf *scale;                 /* (2, C) */
+    struct feed feed[3];                   /* by enum train_split */
+    uint64_t step, steps_per_epoch;
+    int epoch;                             /* done */
+    uint64_t step_in_epoch;
+    int pending;                           /* batches whose results are in the meter, unread */
+    uint64_t traced, traced_ns;            /* timed steps of this epoch, and their time on the device */
+    float meter[2 * WINDOW];               /* host copy: loss sum and correct count of each batch */
+};
+
+#endif

@@ -1,0 +1,214 @@
+/*
+ * The loop, readable aloud: gather a batch, forward, loss, backward, optimiser step. Losses stay on the device and are read
+ * every WINDOW steps.
+ */
+#include "inside.h"
+
+#include <math.h>
+
+static struct mx_tensor batch_x(const struct train *t, int rows)
+{
+    return mx_view(t->x, 0, rows, nn_size(t->net->input));
+}
+
+/* Forward and loss of one batch of `split`; its results go to the next place of the meter, the gradient to the module. */
+static enum st enqueue_forward(struct train *t, enum train_split split, uint32_t first, int rows,
+                               const struct nn_pass *pass)
+{
+    enum st s = ST_OK;
+    struct mx_tensor y, x = batch_x(t, rows), per_row = mx_view(t->per_row, 0, 2, rows);
+    TRY(feed_batch(&t->feed[split], first, rows, t->scale, x, t->labels));
+    TRY(nn_module_forward(t->module, pass, x, &y));
+    TRY(mx_softmax_loss(t->mx, y, t->labels, nn_module_delta(t->module, rows), per_row));
+    TRY(mx_row_sum(t->mx, per_row, mx_view(t->meter_buf, 2 * (size_t)t->pending, 1, 2)));
+    t->pending++;
+out:
+    return s;
+}
+
+static enum st enqueue_step(struct train *t)
+{
+    enum st s = ST_OK;
+    uint64_t first = t->step_in_epoch * (uint64_t)t->batch, left = t->feed[TRAIN_TRAINING].split->n - first;
+    int rows = left < (uint64_t)t->batch ? (int)left : t->batch;
+    struct nn_pass pass = {.rows = rows, .training = true, .seed = t->options->seed, .step = (uint32_t)t->step};
+    double rate = train_rate(t->options, t->step, (uint64_t)t->options->epochs * t->steps_per_epoch, t->steps_per_epoch);
+    TRY(enqueue_forward(t, TRAIN_TRAINING, (uint32_t)first, rows, &pass));
+    TRY(nn_module_backward(t->module, &pass, batch_x(t, rows), NULL));
+    TRY(t->optimizer->step(t->mx, t->module, t->options, rate, t->step + 1));
+    TRY(ocl_flush(t->queue));
+    t->step++;
+    t->step_in_epoch++;
+out:
+    return s;
+}
+
+/* Waits, and adds the results of the pending batches of `samples` samples in all to `sum` (sums, not means yet). */
+static enum st collect(struct train *t, struct train_result *sum)
+{
+    enum st s = ST_OK;
+    int n = t->pending;
+    t->pending = 0;
+    TRY(ocl_read(t->queue, t->meter_buf, 0, 2 * (size_t)n * sizeof *t->meter, t->meter));
+    struct ocl_times times = ocl_trace_read(t->queue);
+    if (times.launches > 0) {
+        t->traced++;
+        t->traced_ns += times.busy_ns;
+    }
+    for (int i = 0; i < n; i++) {
+        sum->loss += t->meter[2 * i];
+        sum->accuracy += t->meter[2 * i + 1];
+    }
+out:
+    return s;
+}
+
+static enum st check_finite(const struct train *t, double loss)
+{
+    if (isfinite(loss))
+        return ST_OK;
+    return st_fail(ST_NUMERIC, "the loss is not finite any more by step %llu (epoch %d): take a smaller --lr than %g, or "
+                               "a --warmup; what was saved after the last epoch is good",
+                   (unsigned long long)t->step, t->epoch + 1, t->options->lr);
+}
+
+/* One step is timed by the device in each window: in its middle, or at the end of an epoch shorter than that. */
+static enum st run_step(struct train *t)
+{
+    bool timed = t->pending == WINDOW / 2 || t->step_in_epoch + 1 == t->steps_per_epoch;
+    if (timed)
+        ocl_trace_begin(t->queue);
+    enum st s = enqueue_step(t);
+    if (timed)
+        ocl_trace_end(t->queue);
+    return s;
+}
+
+static enum st begin_epoch(struct train *t)
+{
+    t->step_in_epoch = 0;
+    t->traced = t->traced_ns = 0;
+    return feed_shuffle(&t->feed[TRAIN_TRAINING], t->options->seed, (uint32_t)t->epoch);
+}
+
+static void fill_epoch(const struct train *t, const struct train_result *sum, uint64_t start_ns, struct train_epoch *out)
+{
+    double ns = (double)(clock_ns() - start_ns);
+    uint64_t samples = t->step_in_epoch * (uint64_t)t->batch, all = t->feed[TRAIN_TRAINING].split->n;
+    *out = (struct train_epoch){.epoch = t->epoch + 1, .step = t->step, .seconds = ns * 1e-9, .busy = NAN};
+    out->train.samples = samples < all ? samples : all;
+    out->train.loss = sum->loss / (double)out->train.samples;
+    out->train.accuracy = sum->accuracy / (double)out->train.samples;
+    out->rate = train_rate(t->options, t->step - 1, (uint64_t)t->options->epochs * t->steps_per_epoch, t->steps_per_epoch);
+    if (t->traced)
+        out->busy = fmin(1, (double)t->traced_ns / (double)t->traced * (double)t->step_in_epoch / ns);
+}
+
+enum st train_epoch_run(struct train *t, const struct train_watch *watch, struct train_epoch *out)
+{
+    enum st s = ST_OK;
+    struct train_result sum = {0};
+    uint64_t start = clock_ns();
+    TRY(begin_epoch(t));
+    while (t->step_in_epoch < t->steps_per_epoch) {
+        TRY(run_step(t));
+        if (t->pending < WINDOW && t->step_in_epoch < t->steps_per_epoch)
+            continue;
+        TRY(collect(t, &sum));
+        fill_epoch(t, &sum, start, out);
+        TRY(check_finite(t, out->train.loss));
+        if (watch)
+            watch->progress(watch->user, out, t->step_in_epoch, t->steps_per_epoch);
+    }
+    t->epoch++;
+out:
+    return s;
+}
+
+enum st train_steps(struct train *t, int n, double *losses)
+{
+    enum st s = ST_OK;
+    for (int done = 0; done < n;) {
+        struct train_result sum = {0};
+        if (t->step_in_epoch == t->steps_per_epoch) {
+            t->epoch++;
+            t->step_in_epoch = 0;
+        }
+        if (t->step_in_epoch == 0)
+            TRY(begin_epoch(t));
+        TRY(run_step(t));
+        if (t->pending < WINDOW && t->step_in_epoch < t->steps_per_epoch && done + t->pending < n)
+            continue;
+        int count = t->pending;
+        uint64_t first = t->step_in_epoch - (uint64_t)count, all = t->feed[TRAIN_TRAINING].split->n;
+        TRY(collect(t, &sum));
+        for (int i = 0; i < count; i++) {
+            uint64_t left = all - (first + (uint64_t)i) * (uint64_t)t->batch;
+            losses[done++] = t->meter[2 * i] / (double)(left < (uint64_t)t->batch ? left : (uint64_t)t->batch);
+        }
+    }
+out:
+    return s;
+}
+
+int train_epochs_done(const struct train *t)
+{
+    return t->epoch;
+}
+
+uint64_t train_steps_done(const struct train *t)
+{
+    return t->step;
+}
+
+enum st train_init(struct train *t)
+{
+    t->step = t->step_in_epoch = 0;
+    t->epoch = 0;
+    return nn_module_init(t->module, t->options->seed);
+}
+
+/* ---- without training --------------------------------------------------------------------------------------------------- */
+
+enum st train_evaluate(struct train *t, enum train_split split, struct train_result *out)
+{
+    enum st s = ST_OK;
+    struct train_result sum = {0};
+    uint32_t n = t->feed[split].split ? t->feed[split].split->n : 0;
+    if (n == 0)
+        TRY(st_fail(ST_INPUT, "nothing to evaluate: the split has no samples"));
+    for (uint32_t first = 0; first < n;) {
+        int rows = n - first < (uint32_t)t->batch ? (int)(n - first) : t->batch;
+        TRY(enqueue_forward(t, split, first, rows, &(struct nn_pass){.rows = rows}));
+        first += (uint32_t)rows;
+        if (t->pending == WINDOW || first == n)
+            TRY(collect(t, &sum));
+    }
+    *out = (struct train_result){.loss = sum.loss / n, .accuracy = sum.accuracy / n, .samples = n};
+out:
+    return s;
+}
+
+enum st train_predict(struct train *t, const struct data_split *pictures, float *probabilities)
+{
+    enum st s = ST_OK;
+    int channels = (int)(ocl_buf_bytes(t->scale) / (2 * sizeof(float))), size = nn_size(t->net->input);
+    struct feed feed = {0};
+    TRY(feed_open(t->mx, pictures, channels, size / channels, t->batch, false, false, &feed));
+    for (uint32_t first = 0; first < pictures->n;) {
+        struct mx_tensor y;
+        int rows = pictures->n - first < (uint32_t)t->batch ? (int)(pictures->n - first) : t->batch;
+        struct nn_pass pass = {.rows = rows};
+        TRY(feed_batch(&feed, first, rows, t->scale, batch_x(t, rows), t->labels));
+        TRY(nn_module_forward(t->module, &pass, batch_x(t, rows), &y));
+        TRY(mx_softmax(t->mx, y, y));
+        TRY(ocl_read(t->queue, y.buf, y.off * sizeof(float), (size_t)rows * (size_t)y.cols * sizeof(float),
+                     probabilities + (size_t)first * (size_t)y.cols));
+        first += (uint32_t)rows;
+    }
+out:
+    if (s != ST_OK)
+        (void)!ocl_wait(t->queue); /* nothing may read the feed any more */
+    feed_close(&feed);
+    return s;
+}

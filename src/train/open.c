@@ -1,0 +1,188 @@
+/* Opening a net on a device: what it needs is counted first, refused where it does not fit, and then made. */
+#include "inside.h"
+
+static enum st check_set(const struct nn_net *net, const struct data_set *set)
+{
+    if (set->c != net->input.c || set->h != net->input.h || set->w != net->input.w) {
+        /* a net may take the picture as a plain vector */
+        if (set->c * set->h * set->w != nn_size(net->input) || net->input.h != 1 || net->input.w != 1)
+            return st_fail(ST_INPUT, "%s: the input is %dx%dx%d, but the pictures of %s are %dx%dx%d", net->origin,
+                           net->input.c, net->input.h, net->input.w, set->name, set->c, set->h, set->w);
+    }
+    if (set->classes > net->classes)
+        return st_fail(ST_INPUT, "%s: the last layer has %d outputs, but %s has %d classes", net->origin, net->classes,
+                       set->name, set->classes);
+    if (set->c > TRAIN_CHANNELS_MAX)
+        return st_fail(ST_INPUT, "%s: pictures of %d channels, %d at most", set->name, set->c, TRAIN_CHANNELS_MAX);
+    return ST_OK;
+}
+
+static const struct data_split *split_of(const struct data_set *set, int split)
+{
+    return split == TRAIN_TRAINING ? &set->train : split == TRAIN_VALIDATION ? &set->validation : &set->test;
+}
+
+/* Evaluation alone needs no training pictures. */
+static bool wants_split(const struct train *t, int split)
+{
+    return t->set && split_of(t->set, split)->n > 0 && (split != TRAIN_TRAINING || t->options);
+}
+
+static uint64_t pictures_bytes(const struct train *t, bool streams, uint64_t *largest)
+{
+    uint64_t all = 0;
+    *largest = 0;
+    for (int i = 0; i < 3; i++) {
+        if (!wants_split(t, i))
+            continue;
+        uint64_t n = feed_bytes(split_of(t->set, i), nn_size(t->net->input), t->batch, i == TRAIN_TRAINING, streams);
+        all += n;
+        *largest = n > *largest ? n : *largest;
+    }
+    return all;
+}
+
+static enum st plan(const struct train *t, int slots, struct train_memory *m)
+{
+    const struct ocl_facts *f = ocl_device_facts(t->device);
+    uint64_t largest;
+    char need[32], have[32];
+    *m = (struct train_memory){.available = f->memory_bytes};
+    enum st s = nn_memory_plan(t->net, t->mx, t->batch, slots, &m->net);
+    if (s != ST_OK)
+        return s;
+    m->batch = (uint64_t)t->batch * (4 * (uint64_t)nn_size(t->net->input) + 4 + 8);
+    m->pictures = pictures_bytes(t, false, &largest);
+    m->total = nn_memory_total(&m->net) + m->batch + m->pictures;
+    /* a tenth stays free for the driver and for whoever else uses the device */
+    uint64_t limit = m->available - m->available / 10;
+    m->streams = (t->options && t->options->stream) || m->total > limit ||
+                 (f->buffer_bytes_max && largest > f->buffer_bytes_max);
+    if (m->streams) {
+        m->total -= m->pictures;
+        m->pictures = pictures_bytes(t, true, &largest);
+        m->total += m->pictures;
+    }
+    if (m->total > limit)
+        return st_fail(ST_INPUT, "the run needs %s on device %s, which has %s: take a smaller --batch or net",
+                       show_bytes(need, sizeof need, m->total), ocl_device_label(t->device),
+                       show_bytes(have, sizeof have, m->available));
+    return ST_OK;
+}
+
+static enum st write_scale(struct train *t, int channels, const struct train_scaling *scaling)
+{
+    enum st s = ST_OK;
+    float scale[2 * TRAIN_CHANNELS_MAX];
+    for (int k = 0; k < channels; k++) {
+        scale[k] = (float)(1 / (255 * scaling->deviation[k]));
+        scale[channels + k] = (float)(-scaling->mean[k] / scaling->deviation[k]);
+    }
+    TRY(ocl_write(t->queue, t->scale, 0, 2 * (size_t)channels * sizeof *scale, scale));
+    TRY(ocl_wait(t->queue));
+out:
+    return s;
+}
+
+static enum st make_buffers(struct train *t, int channels, const struct train_scaling *scaling, bool streams)
+{
+    enum st s = ST_OK;
+    size_t batch = (size_t)t->batch;
+    int hw = nn_size(t->net->input) / channels;
+    TRY(ocl_buf_create(t->device, batch * (size_t)nn_size(t->net->input) * sizeof(float), &t->x));
+    TRY(ocl_buf_create(t->device, batch * sizeof(uint32_t), &t->labels));
+    TRY(ocl_buf_create(t->device, 2 * batch * sizeof(float), &t->per_row));
+    TRY(ocl_buf_create(t->device, sizeof t->meter, &t->meter_buf));
+    TRY(ocl_buf_create(t->device, 2 * (size_t)channels * sizeof(float), &t->scale));
+    TRY(write_scale(t, channels, scaling));
+    for (int i = 0; i < 3; i++)
+        if (wants_split(t, i))
+            TRY(feed_open(t->mx, split_of(t->set, i), channels, hw, t->batch, i == TRAIN_TRAINING, streams, &t->feed[i]));
+    TRY(mx_prepare(t->mx, MX_GATHER, MX_IDENTITY));
+    TRY(mx_prepare(t->mx, MX_SOFTMAX, MX_IDENTITY));
+    TRY(mx_prepare(t->mx, MX_COLUMNS, MX_IDENTITY)); /* sums of losses */
+    if (t->options)
+        TRY(mx_prepare(t->mx, MX_OPTIMIZER, MX_IDENTITY));
+out:
+    return s;
+}
+
+/* The last batch of an epoch may be smaller, but not too small for a layer to train on. */
+static enum st count_steps(struct train *t)
+{
+    uint32_t n = t->set ? t->set->train.n : 0, least = 1;
+    if (!t->options || !t->set)
+        return ST_OK;
+    for (int i = 0; i < t->net->layer_count; i++)
+        if (t->net->layer[i].kind->batch_min > (int)least)
+            least = (uint32_t)t->net->layer[i].kind->batch_min;
+    t->steps_per_epoch = n / (uint32_t)t->batch + (n % (uint32_t)t->batch >= least);
+    if (t->steps_per_epoch == 0)
+        return st_fail(ST_INPUT, "%s: %u training samples are too few for this net: %u at least", t->set->name, n, least);
+    return ST_OK;
+}
+
+enum st train_open(struct ocl_device *device, const struct nn_net *net, const struct train_options *options,
+                   const struct data_set *set, const struct train_scaling *scaling, int batch,
+                   struct train_memory *memory, struct train **out)
+{
+    enum st s = ST_OK;
+    struct train *t = NULL;
+    struct train_memory m;
+    if (options)
+        TRY(train_check_options(options));
+    if (set)
+        TRY(check_set(net, set));
+    TRY(NEW(t, 1));
+    t->device = device;
+    t->net = net;
+    t->options = options;
+    t->optimizer = options ? find_optimizer(options->optimizer) : NULL;
+    t->set = set;
+    t->batch = batch;
+    int slots = t->optimizer ? t->optimizer->slots : -1;
+    TRY(count_steps(t));
+    TRY(ocl_queue_open(device, &t->queue));
+    TRY(mx_open(t->queue, NULL, &t->mx));
+    s = plan(t, slots, &m);
+    if (memory)
+        *memory = m;
+    TRY(s);
+    TRY(nn_module_open(net, t->mx, batch, slots, &t->module));
+    TRY(make_buffers(t, set ? set->c : net->input.c, scaling, m.streams));
+    *out = t;
+    t = NULL;
+out:
+    train_close(t);
+    return s;
+}
+
+void train_close(struct train *t)
+{
+    if (!t)
+        return;
+    /* after a failure commands may still run on these buffers; where even waiting fails, nothing runs any more */
+    if (t->queue)
+        (void)!ocl_wait(t->queue);
+    for (int i = 0; i < 3; i++)
+        feed_close(&t->feed[i]);
+    nn_module_close(t->module);
+    ocl_buf_free(t->x);
+    ocl_buf_free(t->labels);
+    ocl_buf_free(t->per_row);
+    ocl_buf_free(t->meter_buf);
+    ocl_buf_free(t->scale);
+    mx_close(t->mx);
+    ocl_queue_close(t->queue);
+    mem_free(t);
+}
+
+struct nn_module *train_module(struct train *t)
+{
+    return t->module;
+}
+
+struct mx *train_mx(struct train *t)
+{
+    return t->mx;
+}

@@ -1,0 +1,140 @@
+/* base: status, arena, text, numbers, Philox against its published vectors, files. */
+#include "support/check.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void test_status_keeps_message_and_context(void **state)
+{
+    (void)state;
+    enum st s = st_fail(ST_INPUT, "cannot open %s", "x.net");
+    s = st_context(s, "reading %d", 7);
+    assert_int_equal(s, ST_INPUT);
+    assert_string_equal(st_message(), "reading 7: cannot open x.net");
+    assert_non_null(strstr(st_where(), "tests/unit/base.c:"));
+    assert_int_equal(st_context(ST_OK, "untouched"), ST_OK);
+}
+
+static void test_philox_matches_published_vectors(void **state)
+{
+    (void)state; /* known answers of the Random123 distribution for philox4x32 with 10 rounds */
+    static const struct {
+        uint32_t counter[4], key[2], want[4];
+    } row[] = {
+        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+        {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+    };
+    for (size_t i = 0; i < COUNT_OF(row); i++) {
+        uint32_t got[4];
+        philox4x32(row[i].counter, row[i].key, got);
+        assert_memory_equal(got, row[i].want, sizeof got);
+    }
+}
+
+static void test_random_streams(void **state)
+{
+    (void)state;
+    struct rng a, b;
+    rng_init(&a, 1, 0);
+    rng_init(&b, 1, 1);
+    assert_int_not_equal(rng_u32(&a), rng_u32(&b));
+    double sum = 0, squares = 0;
+    enum { N = 20000 };
+    for (int i = 0; i < N; i++) {
+        double v = rng_normal(&a);
+        sum += v;
+        squares += v * v;
+    }
+    /* five standard errors of mean (1/sqrt N) and variance (sqrt(2/N)) */
+    assert_true(sum / N > -0.036 && sum / N < 0.036);
+    assert_true(squares / N > 0.95 && squares / N < 1.05);
+    uint32_t items[100];
+    bool seen[100] = {false};
+    for (uint32_t i = 0; i < 100; i++)
+        items[i] = i;
+    rng_shuffle(&a, items, 100);
+    for (int i = 0; i < 100; i++)
+        seen[items[i]] = true;
+    for (int i = 0; i < 100; i++)
+        assert_true(seen[i]);
+    for (int i = 0; i < 1000; i++)
+        assert_true(rng_below(&b, 7) < 7);
+}
+
+static void test_numbers_are_whole_words(void **state)
+{
+    (void)state;
+    int64_t i;
+    double d;
+    assert_true(parse_i64("-12", &i) && i == -12);
+    assert_true(parse_f64("1e-3", &d) && d == 1e-3);
+    static const char *const bad[] = {"", " 1", "1 ", "+1", "1x", "99999999999999999999", "0x"};
+    for (size_t k = 0; k < COUNT_OF(bad); k++)
+        assert_false(parse_i64(bad[k], &i));
+    static const char *const bad_real[] = {"", "nan", "inf", "1e999", "0x1p3", "1,5", " 1", "1 "};
+    for (size_t k = 0; k < COUNT_OF(bad_real); k++)
+        assert_false(parse_f64(bad_real[k], &d));
+}
+
+static void test_text_and_arena_grow(void **state)
+{
+    (void)state;
+    struct text t = {0};
+    for (int i = 0; i < 1000; i++)
+        text_add(&t, "%d,", i);
+    OK(text_status(&t));
+    assert_int_equal(t.len, strlen(t.s));
+    assert_int_equal(t.len, 3890);
+    text_free(&t);
+    struct arena a = {0};
+    for (int i = 0; i < 100; i++) {
+        double *p = arena_alloc(&a, 1000, sizeof *p);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+        p[999] = i;
+    }
+    assert_string_equal(arena_copy(&a, "cutting", 3), "cut");
+    arena_free(&a);
+    assert_null(mem_alloc(SIZE_MAX / 2, 4));
+    assert_non_null(strstr(st_message(), "out of memory"));
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    char path[256], *data = NULL;
+    size_t len;
+    snprintf(path, sizeof path, "%s/a/b/c", check_folder());
+    OK(dir_make(path));
+    OK(dir_make(path)); /* again is fine */
+    assert_true(dir_exists(path));
+    FAILS(ST_INPUT, "not a file", file_read(path, 100, &data, &len));
+    strcat(path, "/f");
+    FAILS(ST_INPUT, "cannot open", file_read(path, 100, &data, &len));
+    OK(file_write(path, "one", 3));
+    OK(file_append(path, " two", 4));
+    OK(file_read(path, 100, &data, &len));
+    assert_int_equal(len, 7);
+    assert_string_equal(data, "one two");
+    mem_free(data);
+    FAILS(ST_INPUT, "more than the 6 allowed", file_read(path, 6, &data, &len));
+    strcat(path, "/below-a-file");
+    FAILS(ST_SYSTEM, "cannot write", file_write(path, "x", 1));
+    FAILS(ST_SYSTEM, "cannot make folder", dir_make(path));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status_keeps_message_and_context),
+        cmocka_unit_test(test_philox_matches_published_vectors),
+        cmocka_unit_test(test_random_streams),
+        cmocka_unit_test(test_numbers_are_whole_words),
+        cmocka_unit_test(test_text_and_arena_grow),
+        cmocka_unit_test(test_files),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}

@@ -1,0 +1,396 @@
+/* store: safetensors files, good and malformed, and run folders. */
+#include "support/check.h"
+
+#include "store.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A path in this program's folder; valid until the next call but three. */
+static const char *at(const char *name)
+{
+    static char path[4][PATH_MAX];
+    static int turn;
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", check_folder(), name);
+    return path[turn];
+}
+
+/* ---- safetensors ------------------------------------------------------------------------------------------------- */
+
+static const float six[] = {1.5f, -2, 3e-40f, 4, 5, 6};
+static const int64_t two[] = {INT64_MIN, 7};
+static const float scalar[] = {0.25f};
+
+static const struct store_tensor sample[] = {
+    {.name = "0.weight", .type = STORE_F32, .rank = 2, .shape = {2, 3}, .data = six},
+    {.name = "scalar", .type = STORE_F32, .rank = 0, .data = scalar},
+    {.name = "none \"of\" \xc3\xa9", .type = STORE_F32, .rank = 3, .shape = {2, 0, 5}},
+    {.name = "counts", .type = STORE_I64, .rank = 1, .shape = {2}, .data = two}, /* at 28: no multiple of 8 */
+    {.name = "kernel", .type = STORE_F32, .rank = 4, .shape = {1, 3, 2, 1}, .data = six},
+};
+static const char *const sample_notes[] = {"format", "pt", "a \"quoted\" key", "line\nbreak", NULL};
+
+static void test_tensors_come_back(void **state)
+{
+    (void)state;
+    struct store_file *file;
+    const struct store_tensor *t;
+    OK(store_tensors_write(at("good"), sample, (int)COUNT_OF(sample), sample_notes));
+    OK(store_tensors_open(at("good"), &file));
+    assert_int_equal(store_tensors_count(file), COUNT_OF(sample));
+    for (int i = 0; i < (int)COUNT_OF(sample); i++) {
+        const struct store_tensor *want = &sample[i];
+        size_t bytes = want->type == STORE_F32 ? 4 : 8;
+        t = store_tensors_at(file, i);
+        assert_string_equal(t->name, want->name);
+        assert_int_equal(t->type, want->type);
+        assert_int_equal(t->rank, want->rank);
+        for (int d = 0; d < t->rank; d++) {
+            assert_int_equal(t->shape[d], want->shape[d]);
+            bytes *= (size_t)want->shape[d];
+        }
+        assert_int_equal((uintptr_t)t->data % 8, 0);
+        if (bytes)
+            assert_memory_equal(t->data, want->data, bytes);
+    }
+    OK(store_tensors_find(file, "counts", STORE_I64, 1, (const int64_t[]){2}, &t));
+    assert_ptr_equal(t, store_tensors_at(file, 3));
+    OK(store_tensors_find(file, "scalar", STORE_F32, 0, NULL, &t));
+    assert_ptr_equal(t, store_tensors_at(file, 1));
+    store_tensors_close(file);
+    store_tensors_close(NULL);
+}
+
+static void test_find_says_what_there_is(void **state)
+{
+    (void)state;
+    struct store_file *file;
+    const struct store_tensor *t;
+    const int64_t shape[] = {3, 2};
+    OK(store_tensors_write(at("good"), sample, 2, NULL));
+    OK(store_tensors_open(at("good"), &file));
+    FAILS(ST_INPUT, "good is F32 [2, 3], needed is F32 [3, 2]",
+          store_tensors_find(file, "0.weight", STORE_F32, 2, shape, &t));
+    FAILS(ST_INPUT, "is F32 [2, 3], needed is F32 [2]",
+          store_tensors_find(file, "0.weight", STORE_F32, 1, sample[0].shape, &t));
+    FAILS(ST_INPUT, "is F32 [], needed is I64 []", store_tensors_find(file, "scalar", STORE_I64, 0, NULL, &t));
+    FAILS(ST_INPUT, "good; it has 0.weight, scalar", store_tensors_find(file, "bias", STORE_F32, 2, shape, &t));
+    store_tensors_close(file);
+    OK(store_tensors_write(at("empty"), NULL, 0, NULL));
+    OK(store_tensors_open(at("empty"), &file));
+    assert_int_equal(store_tensors_count(file), 0);
+    FAILS(ST_INPUT, "empty; it has none", store_tensors_find(file, "bias", STORE_F32, 2, shape, &t));
+    store_tensors_close(file);
+}
+
+static void test_same_tensors_same_bytes(void **state)
+{
+    (void)state;
+    char *first, *second;
+    size_t len, again;
+    uint64_t header;
+    OK(store_tensors_write(at("one"), sample, (int)COUNT_OF(sample), sample_notes));
+    OK(store_tensors_write(at("two"), sample, (int)COUNT_OF(sample), sample_notes));
+    OK(file_read(at("one"), 1 << 20, &first, &len));
+    OK(file_read(at("two"), 1 << 20, &second, &again));
+    assert_int_equal(len, again);
+    assert_memory_equal(first, second, len);
+    memcpy(&header, first, sizeof header);
+    assert_int_equal(header % 8, 0);
+    assert_int_equal(8 + header + 6 * 4 + 4 + 2 * 8 + 6 * 4, len);
+    static const char begin[] = "{\"__metadata__\":{\"format\":\"pt\",\"a \\\"quoted\\\" key\":\"line\\nbreak\"},"
+                                "\"0.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},\"scalar\":";
+    assert_memory_equal(first + 8, begin, sizeof begin - 1);
+    mem_free(first);
+    mem_free(second);
+}
+
+static void test_writer_refuses(void **state)
+{
+    (void)state;
+    struct store_tensor twice[] = {sample[0], sample[0]};
+    FAILS(ST_INTERNAL, "two tensors are called 0.weight", store_tensors_write(at("bad"), twice, 2, NULL));
+    struct store_tensor named = {.name = "\xff", .data = scalar};
+    FAILS(ST_INPUT, "UTF-8", store_tensors_write(at("bad"), &named, 1, NULL));
+    FAILS(ST_INPUT, "UTF-8", store_tensors_write(at("bad"), sample, 1, (const char *const[]){"k", "\xff", NULL}));
+    struct store_tensor huge = {.name = "huge", .rank = 2, .shape = {INT64_MAX, INT64_MAX}, .data = scalar};
+    FAILS(ST_INPUT, "tensor huge: shape with more", store_tensors_write(at("bad"), &huge, 1, NULL));
+    assert_false(file_exists(at("bad")));
+    FAILS(ST_SYSTEM, "none/x", store_tensors_write(at("none/x"), sample, 1, NULL));
+}
+
+/* Writes a file of this header, as it is, and so many bytes of data, and opens it. */
+static enum st open_made(const char *header, size_t data_bytes, struct store_file **file)
+{
+    char bytes[1024] = {0};
+    uint64_t len = strlen(header);
+    memcpy(bytes, &len, sizeof len);
+    memcpy(bytes + 8, header, len);
+    for (size_t i = 0; i < data_bytes; i++)
+        bytes[8 + len + i] = (char)i;
+    OK(file_write(at("made"), bytes, 8 + len + data_bytes));
+    return store_tensors_open(at("made"), file);
+}
+
+static void test_headers_of_other_writers(void **state)
+{
+    (void)state;
+    struct store_file *file;
+    /* unpadded, unknown keys, any order of names, an empty tensor in the middle, I64 at an odd place */
+    OK(open_made("{ \"c\": {\"data_offsets\":[4,4],\"shape\":[0],\"dtype\":\"F32\"},"
+                 "\"b\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[4,12],\"more\":{}},"
+                 "\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}\n ", 12, &file));
+    assert_int_equal(store_tensors_count(file), 3);
+    assert_string_equal(store_tensors_at(file, 0)->name, "a");
+    assert_string_equal(store_tensors_at(file, 1)->name, "c");
+    assert_string_equal(store_tensors_at(file, 2)->name, "b");
+    assert_true(*(const int64_t *)store_tensors_at(file, 2)->data == 0x0b0a090807060504);
+    store_tensors_close(file);
+}
+
+#define ENTRY(type, shape, offsets) "{\"dtype\":\"" type "\",\"shape\":[" shape "],\"data_offsets\":[" offsets "]}"
+#define LONG_NAME "0123456789012345678901234567890123456789012345678901234567890123" /* 64 bytes */
+
+static void test_malformed_headers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        size_t data_bytes;
+        const char *words;
+    } row[] = {
+        {"", 0, "does not begin with {"},
+        {"[]", 0, "does not begin with {"},
+        {" {}", 0, "does not begin with {"},
+        {"{\"a\":", 0, "no good JSON at byte 5: "},
+        {"{} x", 0, "no good JSON at byte 4: "},
+        {"{\"a\":" ENTRY("F32", "1", "0,4") ",\"a\":" ENTRY("F32", "1", "4,8") "}", 8, "duplicate object key"},
+        {"{\"a\":7}", 0, "made: tensor a: Expected object"},
+        {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "tensor a: Object item not found: dtype"},
+        {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "Object item not found: shape"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "Object item not found: data_offsets"},
+        {"{\"a\":" ENTRY("BF16", "2", "0,4") "}", 4, "tensor a: dtype BF16 is not known here, only F32 and I64 are"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":4,\"data_offsets\":[0,4]}}", 4, "tensor a: shape is no list"},
+        {"{\"a\":" ENTRY("F32", "1.5", "0,4") "}", 4, "something else than whole numbers"},
+        {"{\"a\":" ENTRY("F32", "-1", "0,4") "}", 4, "tensor a: shape with a negative size, -1"},
+        {"{\"a\":" ENTRY("F32", "-1,-1", "0,4") "}", 4, "negative size"},
+        {"{\"a\":" ENTRY("F32", "1,1,1,1,1", "0,4") "}", 4, "shape of 5 sizes, at most 4"},
+        {"{\"a\":" ENTRY("F32", "4294967296,4294967296,4", "0,0") "}", 0, "more elements than can be addressed"},
+        {"{\"a\":" ENTRY("F32", "3", "0,16") "}", 16, "0 to 16, but F32 [3] takes 12 bytes"},
+        {"{\"a\":" ENTRY("F32", "1", "4,0") "}", 4, "4 to 0, but"},
+        {"{\"a\":" ENTRY("F32", "1", "-4,0") "}", 4, "-4 to 0, but"},
+        {"{\"a\":" ENTRY("F32", "1", "-9223372036854775807,9223372036854775807") "}", 4, "takes 4 bytes"},
+        {"{\"a\":" ENTRY("F32", "1", "0,4,8") "}", 4, "tensor a: 1 array item(s) left unpacked"},
+        {"{\"a\":" ENTRY("F32", "1", "0") "}", 4, "tensor a: Array index 1 out of range"},
+        {"{\"a\":" ENTRY("F32", "2", "0,8") "}", 7, "0 to 8, but the file has only 7 bytes of data"},
+        {"{\"a\":" ENTRY("F32", "1", "4,8") "}", 8, "hole of 4 bytes before tensor a"},
+        {"{\"b\":" ENTRY("F32", "1", "0,4") ",\"a\":" ENTRY("F32", "1", "5,9") "}", 9, "hole of 1 bytes before"},
+        {"{\"b\":" ENTRY("F32", "2", "0,8") ",\"a\":" ENTRY("F32", "1", "4,8") "}", 8, "tensor a overlaps tensor b"},
+        {"{\"a\":" ENTRY("F32", "1", "0,4") "}", 5, "1 bytes after the last tensor"},
+        {"{}", 3, "3 bytes after the last tensor"},
+        {"{\"" LONG_NAME "\":" ENTRY("F32", "1", "0,4") "}", 4, "name of 64 bytes, at most 63"},
+        {"{\"__metadata__\":{\"a\":1}}", 0, "does not map strings to strings"},
+        {"{\"__metadata__\":[]}", 0, "does not map strings to strings"},
+    };
+    struct store_file *file;
+    for (size_t i = 0; i < COUNT_OF(row); i++) {
+        FAILS(ST_INPUT, row[i].words, open_made(row[i].header, row[i].data_bytes, &file));
+        FAILS(ST_INPUT, at("made"), open_made(row[i].header, row[i].data_bytes, &file));
+    }
+}
+
+static enum st open_bytes(const char *bytes, size_t len, struct store_file **file)
+{
+    OK(file_write(at("made"), bytes, len));
+    return store_tensors_open(at("made"), file);
+}
+
+static void test_files_cut_short(void **state)
+{
+    (void)state;
+    struct store_file *file;
+    char *bytes;
+    size_t len;
+    FAILS(ST_INPUT, "missing", store_tensors_open(at("missing"), &file));
+    FAILS(ST_INPUT, "7 bytes are too short", open_bytes("1234567", 7, &file));
+    FAILS(ST_INPUT, "of 100000001 bytes, at most 100000000", open_bytes("\x01\xe1\xf5\x05\0\0\0\0{}", 10, &file));
+    FAILS(ST_INPUT, "announces a header of 3 bytes, but has 2", open_bytes("\x03\0\0\0\0\0\0\0{}", 10, &file));
+    OK(store_tensors_write(at("good"), sample, (int)COUNT_OF(sample), sample_notes));
+    OK(file_read(at("good"), 1 << 20, &bytes, &len));
+    for (size_t i = 0; i < len; i++)
+        FAILS(ST_INPUT, "cannot read", open_bytes(bytes, i, &file));
+    OK(open_bytes(bytes, len, &file));
+    store_tensors_close(file);
+    mem_free(bytes);
+}
+
+/* ---- run folders ------------------------------------------------------------------------------------------------- */
+
+static void put(const char *folder, const char *file)
+{
+    char path[PATH_MAX];
+    OK(store_path(folder, file, path, sizeof path));
+    OK(file_write(path, "old", 3));
+}
+
+static bool has(const char *folder, const char *file)
+{
+    char path[PATH_MAX];
+    OK(store_path(folder, file, path, sizeof path));
+    return file_exists(path);
+}
+
+static void test_run_keeps_metrics(void **state)
+{
+    (void)state;
+    struct store_run *run;
+    char *text;
+    size_t len;
+    OK(store_run_create(at("a/run"), "unused", false, &run));
+    assert_string_equal(store_run_path(run), at("a/run"));
+    assert_true(dir_exists(at("a/run/pictures")));
+    OK(store_run_metrics(run, "{\"epoch\":1}"));
+    OK(file_read(at("a/run/metrics.jsonl"), 100, &text, &len)); /* there before the run is closed */
+    assert_string_equal(text, "{\"epoch\":1}\n");
+    mem_free(text);
+    uint64_t before = mem_count();
+    OK(store_run_metrics(run, "{\"epoch\":2}"));
+    assert_int_equal(mem_count(), before);
+    OK(file_read(at("a/run/metrics.jsonl"), 100, &text, &len));
+    assert_string_equal(text, "{\"epoch\":1}\n{\"epoch\":2}\n");
+    mem_free(text);
+    store_run_abandon(run); /* too late: something was written */
+    assert_true(has(at("a/run"), "metrics.jsonl"));
+    store_run_free(run);
+    store_run_free(NULL);
+    store_run_abandon(NULL);
+}
+
+static void test_run_overwrites_only_when_forced(void **state)
+{
+    (void)state;
+    static const char *const goes[] = {"metrics.jsonl", "model.safetensors", "run.json", "trace.json",
+                                       "pictures/0.weight.png"};
+    static const char *const stays[] = {"notes.txt", "pictures/mine.jpg", "pictures/.png"};
+    struct store_run *run;
+    const char *path = at("forced/");
+    OK(dir_make(at("forced/pictures")));
+    for (size_t i = 0; i < COUNT_OF(goes); i++)
+        put(path, goes[i]);
+    for (size_t i = 0; i < COUNT_OF(stays); i++)
+        put(path, stays[i]);
+    FAILS(ST_INPUT, "forced/ is not empty; --force overwrites it, or choose another with --out",
+          store_run_create(path, "unused", false, &run));
+    for (size_t i = 0; i < COUNT_OF(goes); i++)
+        assert_true(has(path, goes[i]));
+    OK(store_run_create(path, "unused", true, &run));
+    for (size_t i = 0; i < COUNT_OF(goes); i++)
+        assert_false(has(path, goes[i]));
+    for (size_t i = 0; i < COUNT_OF(stays); i++)
+        assert_true(has(path, stays[i]));
+    store_run_abandon(run);
+    store_run_free(run);
+    for (size_t i = 0; i < COUNT_OF(stays); i++)
+        assert_true(has(path, stays[i]));
+}
+
+static void test_run_abandoned_leaves_no_trace(void **state)
+{
+    (void)state;
+    struct store_run *run;
+    OK(store_run_create(at("deep/er/run/"), "unused", false, &run));
+    assert_true(dir_exists(at("deep/er/run/pictures")));
+    store_run_abandon(run);
+    store_run_free(run);
+    assert_false(dir_exists(at("deep")));
+    OK(dir_make(at("empty-run"))); /* made by the user: used, and kept */
+    OK(store_run_create(at("empty-run"), "unused", false, &run));
+    store_run_abandon(run);
+    store_run_free(run);
+    assert_true(dir_exists(at("empty-run")));
+    assert_false(dir_exists(at("empty-run/pictures")));
+}
+
+static void test_run_folder_that_cannot_be(void **state)
+{
+    (void)state;
+    struct store_run *run;
+    char longest[PATH_MAX + 10];
+    OK(file_write(at("file"), "x", 1));
+    FAILS(ST_INPUT, "/file: File exists", store_run_create(at("file"), "unused", true, &run));
+    FAILS(ST_INPUT, "/file: File exists", store_run_create(at("file/run"), "unused", false, &run));
+    FAILS(ST_INPUT, "/proc/run", store_run_create("/proc/run", "unused", false, &run));
+    FAILS(ST_INPUT, "empty name", store_run_create("", "unused", false, &run));
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    FAILS(ST_INPUT, "too long", store_run_create(longest, "unused", false, &run));
+    longest[300] = '\0'; /* longer than a name, shorter than a path; the parent is made, and taken back */
+    char path[PATH_MAX];
+    OK(store_path(at("parent"), longest, path, sizeof path));
+    FAILS(ST_INPUT, "too long", store_run_create(path, "unused", false, &run));
+    assert_false(dir_exists(at("parent")));
+    put(check_folder(), "pictures"); /* a file where the folder should be */
+    FAILS(ST_INPUT, "/pictures: File exists", store_run_create(check_folder(), "unused", true, &run));
+    assert_int_equal(unlink(at("pictures")), 0);
+    FAILS(ST_INPUT, "too long", store_path("folder", "file", path, 11));
+    OK(store_path("folder", "file", path, 12));
+    assert_string_equal(path, "folder/file");
+    OK(store_path("folder/", "file", path, 12));
+    assert_string_equal(path, "folder/file");
+}
+
+static void test_run_takes_the_first_free_number(void **state)
+{
+    (void)state;
+    char before[PATH_MAX];
+    struct store_run *first, *second, *third, *none;
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(check_folder()), 0);
+    OK(store_run_create(NULL, "mlp", false, &first));
+    OK(store_run_create(NULL, "mlp", false, &second));
+    assert_string_equal(store_run_path(first), "runs/mlp-001");
+    assert_string_equal(store_run_path(second), "runs/mlp-002");
+    store_run_abandon(first);
+    assert_false(dir_exists("runs/mlp-001"));
+    OK(store_run_create(NULL, "mlp", false, &third));
+    assert_string_equal(store_run_path(third), "runs/mlp-001");
+    assert_true(dir_exists("runs/mlp-001/pictures"));
+    FAILS(ST_INPUT, "runs/no/such-001: No such", store_run_create(NULL, "no/such", false, &none));
+    store_run_abandon(third);
+    store_run_abandon(second);
+    assert_true(dir_exists("runs")); /* the second and third did not make it */
+    store_run_free(first);
+    store_run_free(second);
+    store_run_free(third);
+    assert_int_equal(rmdir("runs"), 0);
+    OK(file_write("runs", "x", 1));
+    FAILS(ST_INPUT, "runs: File exists", store_run_create(NULL, "mlp", false, &first));
+    assert_int_equal(unlink("runs"), 0);
+    OK(store_run_create(NULL, "mlp", false, &first));
+    store_run_abandon(first);
+    store_run_free(first);
+    assert_false(dir_exists("runs"));
+    assert_int_equal(chdir(before), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tensors_come_back),
+        cmocka_unit_test(test_find_says_what_there_is),
+        cmocka_unit_test(test_same_tensors_same_bytes),
+        cmocka_unit_test(test_writer_refuses),
+        cmocka_unit_test(test_headers_of_other_writers),
+        cmocka_unit_test(test_malformed_headers),
+        cmocka_unit_test(test_files_cut_short),
+        cmocka_unit_test(test_run_keeps_metrics),
+        cmocka_unit_test(test_run_overwrites_only_when_forced),
+        cmocka_unit_test(test_run_abandoned_leaves_no_trace),
+        cmocka_unit_test(test_run_folder_that_cannot_be),
+        cmocka_unit_test(test_run_takes_the_first_free_number),
+    };
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}

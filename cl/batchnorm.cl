@@ -2,13 +2,14 @@
 //   y = phi(gamma * xhat + beta), xhat = (x - mean) * rstd, rstd = 1 / sqrt(var + eps)
 //   with dz = dy * phi'(.):  dbeta = sum dz, dgamma = sum dz * xhat,
 //   dx = gamma * rstd * (dz - sum dz / rows - xhat * (sum dz * xhat) / rows)
-// Shapes: x, y, dy, dx (rows, cols); gamma, beta, running_* (cols); saved (2, cols): mean, rstd; partial (2, chunks, cols).
-// Launch: *_partial ceil(cols / VEC) x chunks; *_finish and bn_running ceil(cols / VEC) x 1; bn_apply and bn_backward
+// Shapes: x, y, dy, dx (rows, cols); gamma, beta, running_* (cols); saved (2, cols): mean, rstd; partial (2, chunks,
+// cols). Launch: *_partial ceil(cols / VEC) x chunks; *_finish and bn_running ceil(cols / VEC) x 1; bn_apply and
+// bn_backward
 //   ceil(cols / VEC) x chunks. Defines: VEC, ACT (common.cl).
 // Twin: ref_batchnorm_forward, ref_batchnorm_backward.
 
-// Mean and sum of squared deviations of each chunk. The chunk is read twice (it is in the cache the second time), because a
-// sum of squares loses the variance where it is small beside the mean.
+// Mean and sum of squared deviations of each chunk. The chunk is read twice (it is in the cache the second time),
+// because a sum of squares loses the variance where it is small beside the mean.
 kernel void bn_moments_partial(uint rows, uint cols, uint chunks, global const float *x, uint xo, global float *partial)
 {
     size_t c = get_global_id(0) * VEC;
@@ -63,9 +64,9 @@ kernel void bn_running(uint cols, float eps, global float *saved, uint so, globa
     store(1.0f / sqrt(load(running_var + rvo, c, cols) + eps), saved + so + cols, c, cols);
 }
 
-kernel void bn_apply(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *saved, uint so,
-                     global const float *gamma, uint go, global const float *beta, uint bo, global float *y, uint yo,
-                     float slope)
+kernel void bn_apply(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *saved,
+                     uint so, global const float *gamma, uint go, global const float *beta, uint bo,
+                     global float *y, uint yo, float slope)
 {
     size_t c = get_global_id(0) * VEC;
     uint chunk = get_global_id(1);
@@ -79,9 +80,9 @@ kernel void bn_apply(uint rows, uint cols, uint chunks, global const float *x, u
         store(act((load(x + xo + r * cols, c, cols) - mean) * scale + shift, slope), y + yo + r * cols, c, cols);
 }
 
-kernel void bn_backward_partial(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *y,
-                                uint yo, global const float *dy, uint dyo, global const float *saved, uint so,
-                                global float *partial, float slope)
+kernel void bn_backward_partial(uint rows, uint cols, uint chunks, global const float *x, uint xo,
+                                global const float *y, uint yo, global const float *dy, uint dyo,
+                                global const float *saved, uint so, global float *partial, float slope)
 {
     size_t c = get_global_id(0) * VEC;
     uint chunk = get_global_id(1);
@@ -115,10 +116,10 @@ kernel void bn_backward_finish(uint rows, uint cols, uint chunks, global const f
     store(product / (float)rows, dgamma + dgo, c, cols);
 }
 
-kernel void bn_backward(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *y, uint yo,
-                        global const float *dy, uint dyo, global const float *saved, uint so, global const float *gamma,
-                        uint go, global const float *dgamma, uint dgo, global const float *dbeta, uint dbo,
-                        global float *dx, uint dxo, float slope)
+kernel void bn_backward(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *y,
+                        uint yo, global const float *dy, uint dyo, global const float *saved, uint so,
+                        global const float *gamma, uint go, global const float *dgamma, uint dgo,
+                        global const float *dbeta, uint dbo, global float *dx, uint dxo, float slope)
 {
     size_t c = get_global_id(0) * VEC;
     uint chunk = get_global_id(1);

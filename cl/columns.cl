@@ -1,5 +1,5 @@
-// Sums over rows: partial[chunk] = sum of the chunk's rows; out = alpha * sum of the chunks + beta * out. Sums over columns.
-// Shapes: x (rows, cols); partial (chunks, cols); out (cols) or, for row_sum, (rows).
+// Sums over rows: partial[chunk] = sum of the chunk's rows; out = alpha * sum of the chunks + beta * out. Sums over
+// columns. Shapes: x (rows, cols); partial (chunks, cols); out (cols) or, for row_sum, (rows).
 // Launch: column_partial ceil(cols / VEC) x chunks; column_finish ceil(cols / VEC) x 1; row_sum rows x 1. Defines: VEC.
 // Twin: ref_column_sum, ref_row_sum.
 

@@ -91,6 +91,6 @@ static floatv act_gradient(floatv dy, floatv y, float slope)
 #endif
 }
 
-// Reductions over rows come in chunks of rows: each work-item sums one chunk of VEC columns, a second kernel adds the chunks
-// in their order. Rows [first, last) of chunk c:
+// Reductions over rows come in chunks of rows: each work-item sums one chunk of VEC columns, a second kernel adds the
+// chunks in their order. Rows [first, last) of chunk c:
 #define CHUNK_FIRST(c, rows, chunks) ((uint)((ulong)(rows) * (c) / (chunks)))

@@ -1,5 +1,5 @@
-// Inverted dropout: y[i] = keep(i) ? x[i] / (1 - p) : 0, where keep(i) is u >= threshold for the Philox 4x32-10 number u of
-// counter (i / 4, step, layer, 0), word i % 4 (Salmon et al., SC 2011; constants as in src/base/rng.c).
+// Inverted dropout: y[i] = keep(i) ? x[i] / (1 - p) : 0, where keep(i) is u >= threshold for the Philox 4x32-10 number
+// u of counter (i / 4, step, layer, 0), word i % 4 (Salmon et al., SC 2011; constants as in src/base/rng.c).
 // Shapes: n elements, flat. Launch: ceil(n / 4) x 1. threshold = p * 2^32. Twin: ref_dropout.
 
 static uint4 philox(uint4 c, uint2 key)

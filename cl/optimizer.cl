@@ -18,7 +18,8 @@ kernel void sgd(uint n, float lr, float momentum, float decay, uint nesterov, gl
     store(weight - lr * step, w + wo, i, n);
 }
 
-// step = lr / (1 - beta1^t), root = 1 / sqrt(1 - beta2^t); decay acts on g, shrink = 1 - lr * decay on w (AdamW), else 1
+// step = lr / (1 - beta1^t), root = 1 / sqrt(1 - beta2^t); decay acts on g, shrink = 1 - lr * decay on w (AdamW), else
+// 1
 kernel void adam(uint n, float step, float root, float beta1, float beta2, float eps, float decay, float shrink,
                  global float *w, uint wo, global const float *g, uint go, global float *v, uint vo, global float *s,
                  uint so)

@@ -25,8 +25,8 @@ enum st {
     ST_INTERNAL, /* our own mistake */
 };
 
-/* Fills this thread's error record (code, file:line, message) and returns `code`. The message is lower case, starts with
- * what is wrong, has no full stop. Later failures replace earlier ones. */
+/* Fills this thread's error record (code, file:line, message) and returns `code`. The message is lower case, starts
+ * with what is wrong, has no full stop. Later failures replace earlier ones. */
 #define st_fail(code, ...) st_fail_at((code), __FILE__, __LINE__, __VA_ARGS__)
 MUST_USE enum st st_fail_at(enum st code, const char *file, int line, const char *fmt, ...) PRINTF(4, 5);
 
@@ -50,11 +50,12 @@ const char *st_where(void);   /* "file:line" of the site that failed */
 void note(const char *fmt, ...) PRINTF(1, 2);
 void note_to(void (*hook)(const char *line));
 
-/* ---- memory: the only door to malloc ------------------------------------------------------------------------------ */
+/* ---- memory: the only door to malloc ----------------------------------------------------------------------------- */
 
 /* `n` zeroed elements of `size` bytes; NULL with the record filled where memory ends. n = 0 gives a valid pointer. */
 MUST_USE void *mem_alloc(size_t n, size_t size);
-/* Resizes (p may be NULL); on failure returns NULL, fills the record, and `p` stays valid. New bytes are not cleared. */
+/* Resizes (p may be NULL); on failure returns NULL, fills the record, and `p` stays valid. New bytes are not cleared.
+ * */
 MUST_USE void *mem_resize(void *p, size_t n, size_t size);
 void mem_free(void *p); /* accepts NULL */
 uint64_t mem_count(void); /* allocations since the start; tests pin that a training step makes none */
@@ -62,17 +63,18 @@ uint64_t mem_count(void); /* allocations since the start; tests pin that a train
 /* TRY(NEW(p, n)): allocates an array of n elements of what p points to. */
 #define NEW(p, n) (((p) = mem_alloc((n), sizeof *(p))) ? ST_OK : ST_MEMORY)
 
-/* ---- arena: many small things with one life ------------------------------------------------------------------------ */
+/* ---- arena: many small things with one life ---------------------------------------------------------------------- */
 
 struct arena {
     struct arena_block *top;
 };
 
-MUST_USE void *arena_alloc(struct arena *a, size_t n, size_t size); /* zeroed, aligned for any type; NULL: record filled */
+MUST_USE void *arena_alloc(struct arena *a, size_t n,
+                           size_t size); /* zeroed, aligned for any type; NULL: record filled */
 MUST_USE char *arena_copy(struct arena *a, const char *s, size_t len); /* adds the closing NUL */
 void arena_free(struct arena *a); /* everything at once; the arena can be used again */
 
-/* ---- text: a growing string --------------------------------------------------------------------------------------- */
+/* ---- text: a growing string -------------------------------------------------------------------------------------- */
 
 /* A failure sticks: further adds do nothing, and text_status() tells. Start from {0}. */
 struct text {
@@ -87,14 +89,14 @@ MUST_USE enum st text_status(const struct text *t); /* ST_OK or ST_MEMORY */
 void text_clear(struct text *t); /* length 0, memory kept */
 void text_free(struct text *t);
 
-/* ---- numbers from text: the whole word must be the number ---------------------------------------------------------- */
+/* ---- numbers from text: the whole word must be the number -------------------------------------------------------- */
 
 MUST_USE bool parse_i64(const char *word, int64_t *out);
 MUST_USE bool parse_f64(const char *word, double *out); /* finite only */
 /* "61.2 MiB", "512 B": writes at most `size` bytes, returns `out` (for use inside a printf). */
 char *show_bytes(char *out, size_t size, uint64_t bytes);
 
-/* ---- random numbers: counter-based, so that any element can be computed on any device in any order ------------------- */
+/* ---- random numbers: counter-based, so that any element can be computed on any device in any order --------------- */
 
 /* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). cl/random.cl is its twin. */
 void philox4x32(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
@@ -138,8 +140,8 @@ uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len);
 
 /* ---- fault points ------------------------------------------------------------------------------------------------ */
 
-/* True when the call at this site shall fail: CLUTCH_FAULT=N in the environment makes the N-th fault point of the process
- * fail, once. Allocations, file writes and OpenCL calls are fault points; tests/fault walks through them. */
+/* True when the call at this site shall fail: CLUTCH_FAULT=N in the environment makes the N-th fault point of the
+ * process fail, once. Allocations, file writes and OpenCL calls are fault points; tests/fault walks through them. */
 bool fault_here(void);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * mx: maths on one queue: GEMM, activations, reductions, batch norm, softmax, dropout, optimiser steps, batch gathering.
- * Stands on ocl. All functions enqueue and return; none waits, allocates or (once prepared) compiles.
+ * mx: maths on one queue: GEMM, activations, reductions, batch norm, softmax, dropout, optimiser steps, batch
+ * gathering. Stands on ocl. All functions enqueue and return; none waits, allocates or (once prepared) compiles.
  *
  * Shapes: B rows of a batch (samples), M N K of a product, C columns. Matrices are row-major float32.
- * `delta` is the gradient of one sample's own loss; the factor 1/B comes in once, where a parameter's gradient is summed.
+ * `delta` is the gradient of one sample's own loss; the factor 1/B comes in once, where a parameter's gradient is
+ * summed.
  */
 #ifndef CLUTCH_MX_H
 #define CLUTCH_MX_H
@@ -25,8 +26,8 @@ static inline struct mx_tensor mx_view(struct ocl_buf *buf, size_t off, int rows
 
 enum mx_act { MX_IDENTITY, MX_RELU, MX_LEAKY_RELU, MX_TANH, MX_SIGMOID, MX_ACTS };
 
-/* An activation phi. `slope` is that of leaky ReLU below zero. All derivatives are taken from y = phi(x), so that x need not
- * be kept; leaky ReLU wants slope > 0 for that. */
+/* An activation phi. `slope` is that of leaky ReLU below zero. All derivatives are taken from y = phi(x), so that x
+ * need not be kept; leaky ReLU wants slope > 0 for that. */
 struct mx_activation {
     enum mx_act kind;
     float slope;
@@ -49,8 +50,8 @@ enum mx_op {
 
 struct mx; /* belongs to its queue's thread */
 
-/* `provider` names the source of GEMM ("plain", "clblast"); NULL chooses by device: CLBlast on GPUs, else plain. ST_INPUT for
- * an unknown name. Caller closes before the queue. */
+/* `provider` names the source of GEMM ("plain", "clblast", "tile"); NULL chooses by device: tile on CPUs, else CLBlast.
+ * ST_INPUT for an unknown name. Caller closes before the queue. */
 MUST_USE enum st mx_open(struct ocl_queue *q, const char *provider, struct mx **out);
 void mx_close(struct mx *m); /* accepts NULL */
 struct ocl_queue *mx_queue(const struct mx *m);
@@ -61,7 +62,7 @@ const char *mx_gemm_provider(int i);
 /* Builds the kernels of one group now, so that no step compiles. */
 MUST_USE enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act);
 
-/* ---- scratch: asked for first, given once --------------------------------------------------------------------------- */
+/* ---- scratch: asked for first, given once ------------------------------------------------------------------------ */
 
 /* Floats of scratch an operation of that size needs. */
 MUST_USE enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, int K, size_t *floats);
@@ -69,13 +70,13 @@ size_t mx_columns_scratch(int rows, int cols); /* for every function below that 
 /* Memory for it, used by every call in turn; `buf` stays the caller's. */
 void mx_give_scratch(struct mx *m, struct ocl_buf *buf);
 
-/* ---- products ---------------------------------------------------------------------------------------------------------- */
+/* ---- products ---------------------------------------------------------------------------------------------------- */
 
 /* C (M, N) = alpha op(A) op(B) + beta C, op(X) = X or its transpose. With beta 0, C may hold anything, NaN included. */
 MUST_USE enum st mx_gemm(struct mx *m, bool trans_a, bool trans_b, float alpha, struct mx_tensor a, struct mx_tensor b,
                          float beta, struct mx_tensor c);
 
-/* ---- element-wise; in place is allowed ------------------------------------------------------------------------------------ */
+/* ---- element-wise; in place is allowed --------------------------------------------------------------------------- */
 
 /* y = phi(x) */
 MUST_USE enum st mx_act(struct mx *m, struct mx_activation phi, struct mx_tensor x, struct mx_tensor y);
@@ -89,42 +90,43 @@ MUST_USE enum st mx_bias_act(struct mx *m, struct mx_activation phi, struct mx_t
 MUST_USE enum st mx_bias_act_backward(struct mx *m, struct mx_activation phi, struct mx_tensor y, struct mx_tensor dy,
                                       struct mx_tensor dx, struct mx_tensor dbias);
 
-/* ---- reductions, in a fixed order ------------------------------------------------------------------------------------------ */
+/* ---- reductions, in a fixed order -------------------------------------------------------------------------------- */
 
 /* out (1, C) = alpha * sum over the rows of x (B, C) + beta * out */
 MUST_USE enum st mx_column_sum(struct mx *m, float alpha, struct mx_tensor x, float beta, struct mx_tensor out);
 /* out (1, B) = sum over the columns of x (B, C) */
 MUST_USE enum st mx_row_sum(struct mx *m, struct mx_tensor x, struct mx_tensor out);
 
-/* ---- batch norm (Ioffe and Szegedy, arXiv 1502.03167), fused with the activation behind it --------------------------------- */
+/* ---- batch norm (Ioffe and Szegedy, arXiv 1502.03167), fused with the activation behind it ----------------------- */
 
 struct mx_batchnorm {
     struct mx_tensor gamma, beta;                /* (1, C) parameters */
     struct mx_tensor running_mean, running_var;  /* (1, C); the variance is the unbiased one, as in PyTorch */
-    struct mx_tensor saved;                      /* (2, C): mean and 1/sqrt(var + eps) of the batch, kept for backward */
+    struct mx_tensor saved;                      /* (2, C): mean and 1/sqrt(var + eps), kept for backward */
     float eps, momentum;                         /* running = (1 - momentum) running + momentum batch */
     struct mx_activation phi;
 };
 
-/* y = phi(gamma (x - mean) / sqrt(var + eps) + beta) with the batch's own moments (training, B >= 2) or the running ones. */
+/* y = phi(gamma (x - mean) / sqrt(var + eps) + beta) with the batch's own moments (training, B >= 2) or the running
+ * ones. */
 MUST_USE enum st mx_batchnorm_forward(struct mx *m, const struct mx_batchnorm *bn, bool training, struct mx_tensor x,
                                       struct mx_tensor y);
-/* dgamma, dbeta (1, C): means over the batch; dx through mean and variance. x and y are those of the forward pass. dx may be
- * dy. */
-MUST_USE enum st mx_batchnorm_backward(struct mx *m, const struct mx_batchnorm *bn, struct mx_tensor x, struct mx_tensor y,
-                                       struct mx_tensor dy, struct mx_tensor dgamma, struct mx_tensor dbeta,
-                                       struct mx_tensor dx);
+/* dgamma, dbeta (1, C): means over the batch; dx through mean and variance. x and y are those of the forward pass. dx
+ * may be dy. */
+MUST_USE enum st mx_batchnorm_backward(struct mx *m, const struct mx_batchnorm *bn, struct mx_tensor x,
+                                       struct mx_tensor y, struct mx_tensor dy, struct mx_tensor dgamma,
+                                       struct mx_tensor dbeta, struct mx_tensor dx);
 
-/* ---- softmax --------------------------------------------------------------------------------------------------------------- */
+/* ---- softmax ----------------------------------------------------------------------------------------------------- */
 
-/* Cross-entropy of softmax(z) with labels: delta (B, C) = softmax(z) - onehot(label); per_row (2, B): loss of each row, and 1
- * where the largest logit (the first of equals) is the label's. labels: uint32 (B) */
+/* Cross-entropy of softmax(z) with labels: delta (B, C) = softmax(z) - onehot(label); per_row (2, B): loss of each row,
+ * and 1 where the largest logit (the first of equals) is the label's. labels: uint32 (B) */
 MUST_USE enum st mx_softmax_loss(struct mx *m, struct mx_tensor z, struct ocl_buf *labels, struct mx_tensor delta,
                                  struct mx_tensor per_row);
 /* p (B, C) = softmax over each row of z */
 MUST_USE enum st mx_softmax(struct mx *m, struct mx_tensor z, struct mx_tensor p);
 
-/* ---- dropout (Srivastava et al., JMLR 2014), inverted: kept values are divided by 1 - p -------------------------------------- */
+/* ---- dropout (Srivastava et al., JMLR 2014), inverted: kept values are divided by 1 - p -------------------------- */
 
 struct mx_dropout {
     float p;           /* share set to zero, 0 <= p < 1 */
@@ -135,26 +137,28 @@ struct mx_dropout {
 /* Element i is kept by a Philox number of (key; i/4, step, layer): the same call on dy is the backward pass. */
 MUST_USE enum st mx_dropout(struct mx *m, const struct mx_dropout *d, struct mx_tensor x, struct mx_tensor y);
 
-/* ---- optimisers: one pass over all parameters of a module ----------------------------------------------------------------------- */
+/* ---- optimisers: one pass over all parameters of a module -------------------------------------------------------- */
 
-/* SGD as in PyTorch: g += decay w; v = momentum v + g; w -= lr (nesterov ? g + momentum v : v). v unused at momentum 0. */
+/* SGD as in PyTorch: g += decay w;
+ * v = momentum v + g; w -= lr (nesterov ? g + momentum v : v). v is not used at momentum 0. */
 struct mx_sgd {
     float lr, momentum, decay;
     bool nesterov;
 };
-MUST_USE enum st mx_sgd(struct mx *m, const struct mx_sgd *o, struct mx_tensor w, struct mx_tensor g, struct mx_tensor v);
+MUST_USE enum st mx_sgd(struct mx *m, const struct mx_sgd *o, struct mx_tensor w, struct mx_tensor g,
+                        struct mx_tensor v);
 
-/* Adam (Kingma and Ba, arXiv 1412.6980) and AdamW (Loshchilov and Hutter, arXiv 1711.05101), as in PyTorch. `t` counts steps
- * from 1; v, s: first and second moment, zero at the start. */
+/* Adam (Kingma and Ba, arXiv 1412.6980) and AdamW (Loshchilov and Hutter, arXiv 1711.05101), as in PyTorch. `t` counts
+ * steps from 1; v, s: first and second moment, zero at the start. */
 struct mx_adam {
     float lr, beta1, beta2, eps, decay;
     bool decoupled; /* AdamW: decay acts on w directly */
     uint32_t t;
 };
-MUST_USE enum st mx_adam(struct mx *m, const struct mx_adam *o, struct mx_tensor w, struct mx_tensor g, struct mx_tensor v,
-                         struct mx_tensor s);
+MUST_USE enum st mx_adam(struct mx *m, const struct mx_adam *o, struct mx_tensor w, struct mx_tensor g,
+                         struct mx_tensor v, struct mx_tensor s);
 
-/* ---- batches -------------------------------------------------------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------------------------------------- */
 
 struct mx_gather {
     const struct ocl_buf *pixels;    /* bytes (n, channels, hw) */

@@ -1,8 +1,8 @@
 /*
  * nn: the net language, layers, and modules (a run of layers with its memory on one device). Stands on mx.
  *
- * A net is text, one layer a line (in an inline string `;` ends a line), `#` comments, options as `key=value`; a layer's first
- * option may stand without its key:
+ * A net is text, one layer a line (in an inline string `;` ends a line), `#` comments, options as `key=value`; a
+ * layer's first option may stand without its key:
  *
  *     input 1x28x28
  *     dense 256
@@ -15,7 +15,7 @@
 
 #include "mx.h"
 
-/* ---- layers -------------------------------------------------------------------------------------------------------- */
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
 
 struct nn_shape {
     int c, h, w; /* of one sample: channels, height, width; a vector is n x 1 x 1 */
@@ -102,7 +102,7 @@ struct nn_kind {
 
 const struct nn_kind *nn_kind_at(int i); /* NULL behind the last */
 
-/* ---- nets ------------------------------------------------------------------------------------------------------------- */
+/* ---- nets -------------------------------------------------------------------------------------------------------- */
 
 struct nn_net {
     struct arena arena;
@@ -124,7 +124,7 @@ uint64_t nn_net_macs(const struct nn_net *net); /* forward, one sample */
 /* The table that a run prints before it starts: layer, output, parameters, multiply-accumulates. */
 void nn_net_show(const struct nn_net *net, struct text *out);
 
-/* ---- modules ------------------------------------------------------------------------------------------------------------ */
+/* ---- modules ----------------------------------------------------------------------------------------------------- */
 
 struct nn_module; /* layers of a net with their memory on one device; used by one thread */
 
@@ -148,8 +148,8 @@ MUST_USE enum st nn_module_forward(struct nn_module *m, const struct nn_pass *pa
                                    struct mx_tensor *y);
 /* Where the gradient at the module's top goes: (rows, classes). */
 struct mx_tensor nn_module_delta(const struct nn_module *m, int rows);
-/* After a training forward pass with the same `x`, and nn_module_delta() filled: all parameters' gradients. `*dx` is the
- * gradient at the input, (rows, input size); dx NULL: not wanted. */
+/* After a training forward pass with the same `x`, and nn_module_delta() filled: all parameters' gradients. `*dx` is
+ * the gradient at the input, (rows, input size); dx NULL: not wanted. */
 MUST_USE enum st nn_module_backward(struct nn_module *m, const struct nn_pass *pass, struct mx_tensor x,
                                     struct mx_tensor *dx);
 

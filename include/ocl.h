@@ -53,14 +53,14 @@ struct ocl_pick {
 };
 
 /*
- * The device grammar: items separated by commas; an item is P:D, `gpu`, `cpu`, `accel`, `all`, or a fragment of a device's
- * name (any case); `/K` behind it splits each device it means into K equal sub-devices. NULL or "" means the best single
- * device: the first GPU, else accelerator, else CPU. `*picks` (freed by the caller with mem_free) keeps the order written
- * and holds no device twice. ST_INPUT names the item and what is there.
+ * The device grammar: items separated by commas; an item is P:D, `gpu`, `cpu`, `accel`, `all`, or a fragment of a
+ * device's name (any case); `/K` behind it splits each device it means into K equal sub-devices. NULL or "" means the
+ * best single device: the first GPU, else accelerator, else CPU. `*picks` (freed by the caller with mem_free) keeps the
+ * order written and holds no device twice. ST_INPUT names the item and what is there.
  */
 MUST_USE enum st ocl_pick_devices(const struct ocl_world *w, const char *spec, struct ocl_pick **picks, int *n);
 
-/* ---- devices ------------------------------------------------------------------------------------------------------- */
+/* ---- devices ----------------------------------------------------------------------------------------------------- */
 
 struct ocl_device; /* a context with one device (or sub-device) and the programs built for it */
 
@@ -71,7 +71,7 @@ const struct ocl_facts *ocl_device_facts(const struct ocl_device *d); /* of a su
 const char *ocl_device_label(const struct ocl_device *d);             /* "0:0 NAME" or "0:0/2#1 NAME" */
 uint64_t ocl_device_bytes(const struct ocl_device *d);                /* in buffers now */
 
-/* ---- buffers -------------------------------------------------------------------------------------------------------- */
+/* ---- buffers ----------------------------------------------------------------------------------------------------- */
 
 struct ocl_buf;
 
@@ -80,7 +80,7 @@ MUST_USE enum st ocl_buf_create(struct ocl_device *d, size_t bytes, struct ocl_b
 void ocl_buf_free(struct ocl_buf *b); /* accepts NULL; the queues that use it must have been waited for */
 size_t ocl_buf_bytes(const struct ocl_buf *b);
 
-/* ---- queues: in order, one per worker; a queue and what is made from it belong to one thread --------------------------- */
+/* ---- queues: in order, one per worker; a queue and what is made from it belong to one thread --------------------- */
 
 struct ocl_queue;
 
@@ -95,13 +95,13 @@ MUST_USE enum st ocl_zero(struct ocl_queue *q, struct ocl_buf *b, size_t offset,
 MUST_USE enum st ocl_wait(struct ocl_queue *q);  /* WAITS for all enqueued so far */
 MUST_USE enum st ocl_flush(struct ocl_queue *q); /* hands over to the device without waiting */
 
-/* ---- kernels ---------------------------------------------------------------------------------------------------------- */
+/* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
 struct ocl_kernel;
 
-/* Kernel `name` of cl/`file`.cl, built with `options` (-D... only; common.cl goes before it). Builds the program for the
- * device at first use or takes it from the binary cache; the same three again give the same kernel. Owned by the queue. A
- * program that does not compile is ST_DEVICE; its whole build log goes out as a note. */
+/* Kernel `name` of cl/`file`.cl, built with `options` (-D... only; common.cl goes before it). Builds the program for
+ * the device at first use or takes it from the binary cache; the same three again give the same kernel. Owned by the
+ * queue. A program that does not compile is ST_DEVICE; its whole build log goes out as a note. */
 MUST_USE enum st ocl_kernel_get(struct ocl_queue *q, const char *file, const char *name, const char *options,
                                 struct ocl_kernel **out);
 
@@ -132,12 +132,13 @@ static inline struct ocl_arg ocl_f(double v)
 #define OCL_ARGS(...) \
     (const struct ocl_arg[]){__VA_ARGS__}, (int)(sizeof((const struct ocl_arg[]){__VA_ARGS__}) / sizeof(struct ocl_arg))
 
-/* Enqueues at least items[0] x items[1] work-items, rounded up to groups of at most group[0] x group[1] (smaller where the
- * kernel or device asks for it): kernels check their bounds and use no barriers. Zero items: nothing is enqueued. */
+/* Enqueues at least items[0] x items[1] work-items, rounded up to groups of at most group[0] x group[1] (smaller where
+ * the kernel or device asks for it): kernels check their bounds and use no barriers. Zero items: nothing is enqueued.
+ * */
 MUST_USE enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[2], const struct ocl_arg *args,
                          int n);
 
-/* ---- counts and times ---------------------------------------------------------------------------------------------------- */
+/* ---- counts and times -------------------------------------------------------------------------------------------- */
 
 struct ocl_counts {
     uint64_t buffers, programs, kernels; /* created since the program started */
@@ -152,13 +153,14 @@ struct ocl_times {
     uint64_t busy_ns; /* sum of the launches' times on the device */
 };
 
-/* Between begin and end every launch is timed by the device's own profiling. `ocl_trace_end` only marks the end; after a
- * later wait, `ocl_trace_read` gives the times (launches -1 where the device did not tell). At most OCL_TRACE_MAX launches. */
+/* Between begin and end every launch is timed by the device's own profiling. `ocl_trace_end` only marks the end; after
+ * a later wait, `ocl_trace_read` gives the times (launches -1 where the device did not tell). At most OCL_TRACE_MAX
+ * launches. */
 void ocl_trace_begin(struct ocl_queue *q);
 void ocl_trace_end(struct ocl_queue *q);
 struct ocl_times ocl_trace_read(struct ocl_queue *q);
 
-/* ---- for a library that takes OpenCL handles itself (mx/clblast.c) ---------------------------------------------------------- */
+/* ---- for a library that takes OpenCL handles itself (mx/clblast.c) ----------------------------------------------- */
 
 void *ocl_queue_native(struct ocl_queue *q);       /* cl_command_queue */
 void *ocl_buf_native(const struct ocl_buf *b);     /* cl_mem */

@@ -1,6 +1,6 @@
 /*
- * train: the loop that trains a net on one device, evaluation, prediction, checkpoints. One thread; the reference that every
- * other way of training must equal. Stands on nn, data and store.
+ * train: the loop that trains a net on one device, evaluation, prediction, checkpoints. One thread; the reference that
+ * every other way of training must equal. Stands on nn, data and store.
  */
 #ifndef CLUTCH_TRAIN_H
 #define CLUTCH_TRAIN_H
@@ -8,7 +8,7 @@
 #include "data.h"
 #include "nn.h"
 
-/* ---- what to do ------------------------------------------------------------------------------------------------------- */
+/* ---- what to do -------------------------------------------------------------------------------------------------- */
 
 struct train_options {
     int epochs, batch;
@@ -36,7 +36,7 @@ struct train_scaling {
     double mean[TRAIN_CHANNELS_MAX], deviation[TRAIN_CHANNELS_MAX];
 };
 
-/* ---- a net on a device -------------------------------------------------------------------------------------------------- */
+/* ---- a net on a device ------------------------------------------------------------------------------------------- */
 
 struct train; /* a net with its memory on one device; used by one thread */
 
@@ -48,10 +48,10 @@ struct train_memory {
     bool streams;             /* pictures stay in host memory and are sent as they are needed */
 };
 
-/* Plans, refuses what does not fit (ST_DEVICE with the figures), and makes all buffers and kernels. With `set`, its splits are
- * what train_epoch and train_evaluate use, and shapes and classes must fit the net (ST_INPUT); with `options`, it can be
- * trained. Net, options, set and device are borrowed. `memory` is filled as soon as it is known, also on refusal; may be
- * NULL. Caller closes. */
+/* Plans, refuses what does not fit (ST_INPUT with the figures), and makes all buffers and kernels. With `set`, its
+ * splits are what train_epoch and train_evaluate use, and shapes and classes must fit the net (ST_INPUT); with
+ * `options`, it can be trained. Net, options, set and device are borrowed. `memory` is filled as soon as it is known,
+ * also on refusal; may be NULL. Caller closes. */
 MUST_USE enum st train_open(struct ocl_device *device, const struct nn_net *net, const struct train_options *options,
                             const struct data_set *set, const struct train_scaling *scaling, int batch,
                             struct train_memory *memory, struct train **out);
@@ -84,7 +84,8 @@ struct train_watch {
 /* One epoch over the training split. The device is waited for at most once in 100 steps. A loss that is not finite is
  * ST_NUMERIC with advice. `watch` may be NULL. */
 MUST_USE enum st train_epoch_run(struct train *t, const struct train_watch *watch, struct train_epoch *out);
-/* `n` steps on, within or across epochs; losses (n) of each step's batch. For tests and benchmarks. WAITS at the end. */
+/* `n` steps on, within or across epochs; losses (n) of each step's batch. For tests and benchmarks. WAITS at the end.
+ * */
 MUST_USE enum st train_steps(struct train *t, int n, double *losses);
 int train_epochs_done(const struct train *t);
 uint64_t train_steps_done(const struct train *t);
@@ -94,7 +95,7 @@ MUST_USE enum st train_evaluate(struct train *t, enum train_split split, struct 
 /* Probabilities (n, classes) for the n pictures of a split, whose labels are not looked at. WAITS. */
 MUST_USE enum st train_predict(struct train *t, const struct data_split *pictures, float *probabilities);
 
-/* ---- files ---------------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 /* model.safetensors: parameters and state under PyTorch's names and shapes. */
 MUST_USE enum st train_save(struct train *t, const char *path);

@@ -46,7 +46,7 @@ static enum st take_value(const struct arg *a, const char *value)
 }
 
 /* argv[*i] is an option; moves *i to the last word it takes. */
-static enum st take_option(const struct arg_list *l, int argc, char **argv, int *i)
+static enum st take_option(struct arg_list *l, int argc, char **argv, int *i)
 {
     const char *word = argv[*i], *equals = strchr(word, '=');
     size_t len = equals ? (size_t)(equals - word) : strlen(word);
@@ -54,6 +54,7 @@ static enum st take_option(const struct arg_list *l, int argc, char **argv, int 
         const struct arg *a = &l->args[k];
         if (strlen(a->name) != len || strncmp(a->name, word, len) != 0)
             continue;
+        l->given |= (uint32_t)1 << k;
         if (a->type == ARG_FLAG)
             return equals ? st_fail(ST_INPUT, "%s takes no value", a->name) : take_value(a, NULL);
         if (equals)

@@ -50,7 +50,7 @@ int cmd_main(int argc, char **argv)
     if (!command)
         return unknown_command(argv[1]);
     enum st s = command->run(argc - 2, argv + 2);
-    if (s == ST_OK && fflush(stdout) != 0)
+    if (s == ST_OK && (fflush(stdout) != 0 || ferror(stdout)))
         s = st_fail(ST_SYSTEM, "cannot write to standard output");
     if (s == ST_OK)
         return 0;

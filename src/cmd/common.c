@@ -1,8 +1,6 @@
 /* What several commands do: choosing a device, writing JSON. */
 #include "inside.h"
 
-#include <stdlib.h>
-
 enum st device_open(const char *spec, struct device_hold *h)
 {
     enum st s = ST_OK;
@@ -30,15 +28,23 @@ void device_close(struct device_hold *h)
 
 enum st json_check(json_t *value)
 {
-    return value ? ST_OK : st_fail(ST_MEMORY, "out of memory while writing JSON");
+    return value ? ST_OK : st_fail(ST_MEMORY, "cannot write JSON: a name is not UTF-8, or memory ran out");
+}
+
+static int add_text(const char *buffer, size_t size, void *out)
+{
+    text_add_bytes(out, buffer, size);
+    return 0;
+}
+
+enum st json_text(const json_t *value, size_t flags, struct text *out)
+{
+    if (json_dump_callback(value, add_text, out, flags | JSON_PRESERVE_ORDER) != 0)
+        return st_fail(ST_MEMORY, "out of memory while writing JSON");
+    return text_status(out);
 }
 
 enum st json_line(const json_t *value, struct text *out)
 {
-    char *line = json_dumps(value, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
-    if (!line)
-        return st_fail(ST_MEMORY, "out of memory while writing JSON");
-    text_add(out, "%s", line);
-    free(line);
-    return text_status(out);
+    return json_text(value, JSON_COMPACT | JSON_REAL_PRECISION(9), out);
 }

@@ -13,7 +13,7 @@ static enum st evaluate(const struct run_facts *f, const char *folder, const cha
     struct nn_net *net = NULL;
     struct data_set *set = NULL;
     struct train *t = NULL;
-    TRY(nn_net_parse(f->net_text, f->net_origin, &net));
+    TRY(run_facts_net(folder, f, &net));
     TRY(data_open(word, f->options.seed, &set));
     TRY(train_open(device, net, NULL, set, &f->scaling, f->options.batch, NULL, &t));
     TRY(store_path(folder, "model.safetensors", path, sizeof path));

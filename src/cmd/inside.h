@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-/* ---- commands: a file each, a row each in the table of cmd.c -------------------------------------------------------- */
+/* ---- commands: a file each, a row each in the table of cmd.c ----------------------------------------------------- */
 
 struct command {
     const char *name, *summary;
@@ -23,7 +23,7 @@ extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict;
 
 const char *cmd_version(void);
 
-/* ---- arguments -------------------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
 
 enum arg_type { ARG_FLAG, ARG_TEXT, ARG_WHOLE, ARG_REAL };
 
@@ -41,13 +41,14 @@ struct arg_list {
     int n;
     int least, most;         /* positional arguments */
     const char **positional; /* room for `most` and a NULL */
+    uint32_t given;          /* bit k: args[k] was on the command line */
     bool help;               /* set where --help was asked and printed */
 };
 
 /* `--name value` or `--name=value`, positional arguments anywhere. ST_INPUT names the argument and what is known. */
 MUST_USE enum st args_parse(struct arg_list *list, int argc, char **argv);
 
-/* ---- what several commands do ------------------------------------------------------------------------------------------ */
+/* ---- what several commands do ------------------------------------------------------------------------------------ */
 
 /* The world and the first device that `spec` picks; others picked are named as not used. */
 struct device_hold {
@@ -59,10 +60,11 @@ void device_close(struct device_hold *h);
 
 /* Takes a new JSON value; a NULL one is ST_MEMORY. */
 MUST_USE enum st json_check(json_t *value);
-/* The value as one line. */
+/* The value as text, with jansson's flags; and as one line. */
+MUST_USE enum st json_text(const json_t *value, size_t flags, struct text *out);
 MUST_USE enum st json_line(const json_t *value, struct text *out);
 
-/* ---- runs: what run.json keeps, so that a run can be repeated, evaluated, and gone on with -------------------------------- */
+/* ---- runs: what run.json keeps, so that a run can be repeated, evaluated, and gone on with ----------------------- */
 
 struct run_facts {
     json_t *json; /* holds the strings below */
@@ -78,6 +80,8 @@ struct run_facts {
 MUST_USE enum st run_facts_write(const char *folder, const struct run_facts *f, const struct ocl_device *device,
                                  const char *gemm, const struct nn_net *net);
 MUST_USE enum st run_facts_read(const char *folder, struct run_facts *out);
+/* The run's net, which must fit what else run.json says. */
+MUST_USE enum st run_facts_net(const char *folder, const struct run_facts *f, struct nn_net **out);
 void run_facts_free(struct run_facts *f);
 
 /* pictures/NAME.png of the first layer with a weight matrix; says so on stdout unless `quiet`. WAITS. */

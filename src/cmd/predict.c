@@ -45,9 +45,7 @@ static enum st predict(const struct run_facts *f, const char *folder, struct ocl
     char path[PATH_MAX];
     struct nn_net *net = NULL;
     struct train *t = NULL;
-    TRY(nn_net_parse(f->net_text, f->net_origin, &net));
-    if (net->classes != f->class_count || nn_size(net->input) != f->channels * f->width * f->height)
-        TRY(st_fail(ST_INPUT, "%s: run.json does not fit its own net", folder));
+    TRY(run_facts_net(folder, f, &net));
     TRY(train_open(device, net, NULL, NULL, &f->scaling, (int)pictures->n < 256 ? (int)pictures->n : 256, NULL, &t));
     TRY(store_path(folder, "model.safetensors", path, sizeof path));
     TRY(train_load(t, path));
@@ -116,8 +114,8 @@ static enum st run(int argc, char **argv)
         {"--devices", ARG_TEXT, &devices, "SPEC", "the device; default: the best one"},
         {"--json", ARG_FLAG, &json, NULL, "as JSON, a line a picture"},
     };
-    struct arg_list list = {.usage = "predict RUN IMAGE.png... [options]", .args = args, .n = COUNT_OF(args), .least = 2,
-                            .most = IMAGES_MAX + 1, .positional = positional};
+    struct arg_list list = {.usage = "predict RUN IMAGE.png... [options]", .args = args, .n = COUNT_OF(args),
+                            .least = 2, .most = IMAGES_MAX + 1, .positional = positional};
     TRY(args_parse(&list, argc, argv));
     if (list.help)
         return ST_OK;

@@ -3,11 +3,9 @@
 
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-enum { RUN_JSON_BYTES_MAX = 1 << 24 };
+enum { RUN_JSON_BYTES_MAX = 1 << 24, SIDE_MAX = 4096 };
 
 static json_t *options_json(const struct train_options *o)
 {
@@ -31,11 +29,12 @@ static json_t *data_json(const struct run_facts *f)
                      "validation", (json_int_t)f->validation);
 }
 
-enum st run_facts_write(const char *folder, const struct run_facts *f, const struct ocl_device *device, const char *gemm,
-                        const struct nn_net *net)
+enum st run_facts_write(const char *folder, const struct run_facts *f, const struct ocl_device *device,
+                        const char *gemm, const struct nn_net *net)
 {
     enum st s = ST_OK;
-    char path[PATH_MAX], when[32], *text = NULL;
+    char path[PATH_MAX], when[32];
+    struct text text = {0};
     time_t now = time(NULL);
     struct tm utc;
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
@@ -46,24 +45,26 @@ enum st run_facts_write(const char *folder, const struct run_facts *f, const str
         data_json(f), "options", options_json(&f->options), "modules", "device", ocl_device_label(device), "version",
         d->version, "driver", d->driver, "gemm", gemm);
     TRY(json_check(root));
-    text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    if (!text)
-        TRY(st_fail(ST_MEMORY, "out of memory while writing JSON"));
+    TRY(json_text(root, JSON_INDENT(2), &text));
     TRY(store_path(folder, "run.json", path, sizeof path));
-    TRY(file_write(path, text, strlen(text)));
+    TRY(file_write(path, text.s, text.len));
 out:
     json_decref(root);
-    free(text);
+    text_free(&text);
     return s;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static enum st read_data(const json_t *data, struct run_facts *f)
 {
     const json_t *mean = json_object_get(data, "mean"), *deviation = json_object_get(data, "deviation");
     const json_t *names = json_object_get(data, "classes");
     size_t n = json_array_size(mean);
+    const int side[] = {f->channels, f->height, f->width};
+    for (size_t k = 0; k < COUNT_OF(side); k++)
+        if (side[k] < 1 || side[k] > SIDE_MAX)
+            return st_fail(ST_INPUT, "shape has a side of %d, must be from 1 to %d", side[k], SIDE_MAX);
     if (n == 0 || n > TRAIN_CHANNELS_MAX || json_array_size(deviation) != n || (int)n != f->channels ||
         json_array_size(names) < 2 || json_array_size(names) > DATA_CLASSES_MAX)
         return st_fail(ST_INPUT, "means, deviations or classes do not fit");
@@ -141,6 +142,22 @@ out:
     if (s != ST_OK)
         run_facts_free(f);
     return s;
+}
+
+enum st run_facts_net(const char *folder, const struct run_facts *f, struct nn_net **out)
+{
+    enum st s = ST_OK;
+    struct nn_net *net = NULL;
+    TRY(nn_net_parse(f->net_text, f->net_origin, &net));
+    if (net->classes != f->class_count || nn_size(net->input) != f->channels * f->height * f->width)
+        TRY(st_fail(ST_INPUT,
+                    "the net takes %d values and has %d outputs, but the run's pictures are %dx%dx%d of %d classes",
+                    nn_size(net->input), net->classes, f->channels, f->height, f->width, f->class_count));
+    *out = net;
+    net = NULL;
+out:
+    nn_net_free(net);
+    return st_context(s, "%s/run.json", folder);
 }
 
 void run_facts_free(struct run_facts *f)

@@ -27,7 +27,7 @@ struct wishes {
     struct train_options options;
 };
 
-/* ---- the command line --------------------------------------------------------------------------------------------------- */
+/* ---- the command line -------------------------------------------------------------------------------------------- */
 
 static enum st take_name(char *out, size_t size, const char *name)
 {
@@ -63,6 +63,23 @@ out:
     return s;
 }
 
+static enum st check_resume(const struct arg_list *l, const char *net)
+{
+    static const char *const allowed[] = {"--resume", "--devices", "--json"};
+    if (net)
+        return st_fail(ST_INPUT, "--resume takes no NET: the run folder says which");
+    for (int k = 0; k < l->n; k++) {
+        bool good = !(l->given >> k & 1);
+        for (size_t i = 0; i < COUNT_OF(allowed); i++)
+            good = good || strcmp(allowed[i], l->args[k].name) == 0;
+        if (!good)
+            return st_fail(ST_INPUT,
+                           "--resume goes on with what the run folder says: it takes --devices and --json, not %s",
+                           l->args[k].name);
+    }
+    return ST_OK;
+}
+
 static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
 {
     struct train_options d = train_defaults();
@@ -85,7 +102,7 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
         {"--devices", ARG_TEXT, &w->devices, "SPEC", "the device: P:D, gpu, cpu, accel, part of a name (the best)"},
         {"--out", ARG_TEXT, &w->out, "DIR", "run folder (runs/NAME-001, -002, ...)"},
         {"--force", ARG_FLAG, &w->force, NULL, "overwrite a run folder"},
-        {"--resume", ARG_TEXT, &w->resume, "DIR", "go on with an interrupted run; takes no NET and no --data"},
+        {"--resume", ARG_TEXT, &w->resume, "DIR", "go on with an interrupted run; only --devices and --json beside"},
         {"--limit", ARG_WHOLE, &w->limit, "N", "train on the first N samples (all)"},
         {"--validation", ARG_WHOLE, &w->validation, "N", "hold N training samples out, and report on them (0)"},
         {"--stream", ARG_FLAG, &o->stream, NULL, "keep the pictures in host memory even where they fit the device"},
@@ -99,19 +116,24 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
     if (list.help)
         return ST_OK;
     w->net = positional[0];
-    if (w->resume) {
-        if (w->net || w->data || w->out || w->force)
-            TRY(st_fail(ST_INPUT, "--resume goes on with what the folder says: it takes no NET, --data, --out or "
-                                  "--force"));
-    } else if (!w->net || !w->data) {
+    if (w->resume)
+        TRY(check_resume(&list, w->net));
+    else if (!w->net || !w->data)
         TRY(st_fail(ST_INPUT, "%s is missing; usage: clutch %s", w->net ? "--data" : "NET", list.usage));
-    }
     TRY(check_wishes(w));
 out:
     return s;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+/* JSON is UTF-8, file names and comments may be anything. */
+static enum st check_utf8(const char *what, const char *text)
+{
+    json_t *value = json_string(text);
+    json_decref(value);
+    return value ? ST_OK : st_fail(ST_INPUT, "%s is not UTF-8 text", what);
+}
 
 /* What run.json will say, from the wishes and the data. */
 static enum st gather_facts(struct session *c, const struct wishes *w)
@@ -133,7 +155,10 @@ static enum st gather_facts(struct session *c, const struct wishes *w)
     for (int i = 0; i < f->class_count; i++)
         f->class_name[i] = c->set->class_name[i];
     data_moments(c->set, f->scaling.mean, f->scaling.deviation);
-    return ST_OK;
+    enum st s = check_utf8("the name of the net", f->net_origin);
+    if (s == ST_OK)
+        s = check_utf8(f->net_origin, f->net_text);
+    return s != ST_OK ? s : check_utf8("--data", f->data);
 }
 
 static void print_memory(const struct train_memory *m)
@@ -166,8 +191,8 @@ static enum st print_head(const struct session *c, const struct train_memory *m)
     if (s == ST_OK)
         printf("%s", table.s);
     text_free(&table);
-    printf("data:   %s%s%s%s: %u to train on, ", d->name, d->path ? " (" : "", d->path ? d->path : "", d->path ? ")" : "",
-           d->train.n);
+    printf("data:   %s%s%s%s: %u to train on, ", d->name, d->path ? " (" : "", d->path ? d->path : "",
+           d->path ? ")" : "", d->train.n);
     if (d->validation.n)
         printf("%u held out, ", d->validation.n);
     printf("%u to test, %d classes\n", d->test.n, d->classes);
@@ -247,10 +272,14 @@ static enum st resume(struct session *c, const struct wishes *w)
     char path[PATH_MAX];
     struct run_facts *f = &c->facts;
     TRY(run_facts_read(w->resume, f));
-    TRY(nn_net_parse(f->net_text, f->net_origin, &c->net));
+    TRY(run_facts_net(w->resume, f, &c->net));
+    TRY(store_path(w->resume, "checkpoint.safetensors", path, sizeof path));
+    if (!file_exists(path))
+        TRY(st_fail(ST_INPUT,
+                    "%s cannot be resumed: it has no checkpoint.safetensors, which is written after each epoch; "
+                              "train anew with --out %s --force", w->resume, w->resume));
     TRY(open_data_and_device(c, w, f->data, f->limit, f->validation, f->options.seed));
     TRY(open_training(c, w));
-    TRY(store_path(w->resume, "checkpoint.safetensors", path, sizeof path));
     TRY(train_load_checkpoint(c->train, path));
     c->folder = w->resume;
     c->seconds = seconds_before(w->resume);
@@ -260,7 +289,7 @@ out:
     return s;
 }
 
-/* ---- training ---------------------------------------------------------------------------------------------------------------- */
+/* ---- training ---------------------------------------------------------------------------------------------------- */
 
 static json_t *metrics_json(const struct session *c, const struct train_epoch *e, const struct train_result *test,
                             const struct train_result *validation)
@@ -291,12 +320,14 @@ static enum st write_metrics(const struct session *c, const struct wishes *w, co
     json_t *one = metrics_json(c, e, test, validation);
     TRY(json_check(one));
     TRY(json_line(one, &line));
-    if (w->json)
-        printf("%s\n", line.s);
     text_add(&line, "\n");
     TRY(text_status(&line));
     TRY(store_path(c->folder, "metrics.jsonl", path, sizeof path));
     TRY(file_append(path, line.s, line.len));
+    if (w->json) {
+        printf("%s", line.s);
+        fflush(stdout); /* who reads a pipe wants each epoch when it is done */
+    }
 out:
     json_decref(one);
     text_free(&line);

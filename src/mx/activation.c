@@ -14,7 +14,8 @@ enum st mx_act_backward(struct mx *m, struct mx_activation phi, struct mx_tensor
                   OCL_ARGS(ocl_u(mx_size(y)), MX_ARG(y), MX_ARG(dy), MX_ARG(dx), ocl_f(phi.slope)));
 }
 
-enum st mx_bias_act(struct mx *m, struct mx_activation phi, struct mx_tensor x, struct mx_tensor bias, struct mx_tensor y)
+enum st mx_bias_act(struct mx *m, struct mx_activation phi, struct mx_tensor x, struct mx_tensor bias,
+                    struct mx_tensor y)
 {
     return mx_run(m, K_BIAS_ACT, phi.kind, (size_t)x.cols, (size_t)x.rows,
                   OCL_ARGS(ocl_u((size_t)x.rows), ocl_u((size_t)x.cols), MX_ARG(x), MX_ARG(bias), MX_ARG(y),

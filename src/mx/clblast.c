@@ -1,4 +1,5 @@
-/* GEMM provider `clblast`: the only file that sees clblast_c.h. CLBlast gets its scratch from us, so it creates no buffer. */
+/* GEMM provider `clblast`: the only file that sees clblast_c.h. CLBlast gets its scratch from us, so it creates no
+ * buffer. */
 #include "inside.h"
 
 #include <clblast_c.h>

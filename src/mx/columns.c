@@ -1,4 +1,5 @@
-/* Sums over rows and columns. A sum over rows goes in chunks, so that many work-items share it and its order stays fixed. */
+/* Sums over rows and columns. A sum over rows goes in chunks, so that many work-items share it and its order stays
+ * fixed. */
 #include "inside.h"
 
 enum { CHUNK_ROWS = 32, CHUNKS_MAX = 64 };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const struct gemm_provider *const providers[] = {&gemm_plain, &gemm_clblast};
+static const struct gemm_provider *const providers[] = {&gemm_plain, &gemm_clblast, &gemm_tile};
 
 const char *mx_gemm_provider(int i)
 {
@@ -18,9 +18,8 @@ const char *mx_gemm_name(const struct mx *m)
 enum st mx_choose_gemm(struct mx *m, const char *provider)
 {
     if (!provider) {
-        /* CLBlast's kernels are made for GPUs; on CPUs the plain ones are several times as fast */
         bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
-        m->gemm = cpu ? &gemm_plain : &gemm_clblast;
+        m->gemm = cpu ? &gemm_tile : &gemm_clblast;
         return ST_OK;
     }
     for (size_t i = 0; i < COUNT_OF(providers); i++)
@@ -28,7 +27,7 @@ enum st mx_choose_gemm(struct mx *m, const char *provider)
             m->gemm = providers[i];
             return ST_OK;
         }
-    return st_fail(ST_INPUT, "unknown GEMM provider '%s': plain and clblast are known", provider);
+    return st_fail(ST_INPUT, "unknown GEMM provider '%s': plain, clblast and tile are known", provider);
 }
 
 enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, int K, size_t *floats)
@@ -41,8 +40,8 @@ enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, 
     return m->gemm->scratch ? m->gemm->scratch(m, &g, floats) : ST_OK;
 }
 
-enum st mx_gemm(struct mx *m, bool trans_a, bool trans_b, float alpha, struct mx_tensor a, struct mx_tensor b, float beta,
-                struct mx_tensor c)
+enum st mx_gemm(struct mx *m, bool trans_a, bool trans_b, float alpha, struct mx_tensor a, struct mx_tensor b,
+                float beta, struct mx_tensor c)
 {
     struct gemm_call g = {.trans_a = trans_a, .trans_b = trans_b, .M = c.rows, .N = c.cols,
                           .K = trans_a ? a.rows : a.cols, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c};

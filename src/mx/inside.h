@@ -48,7 +48,7 @@ struct gemm_provider {
     enum st (*run)(struct mx *m, const struct gemm_call *g);
 };
 
-extern const struct gemm_provider gemm_plain, gemm_clblast;
+extern const struct gemm_provider gemm_plain, gemm_clblast, gemm_tile;
 
 struct mx {
     struct ocl_queue *queue;
@@ -58,6 +58,7 @@ struct mx {
     const struct gemm_provider *gemm;
     struct ocl_buf *scratch; /* the caller's */
     struct ocl_kernel *kernel[KERNELS][MX_ACTS]; /* NULL until asked for */
+    struct ocl_kernel *tile[2][2];               /* gemm_tile by transposes; likewise */
 };
 
 /* Sets m->gemm by name, or by device where the name is NULL. */

@@ -1,4 +1,5 @@
-/* relu, leakyrelu, tanh, sigmoid: y = phi(x). Behind a layer that computes them in its own pass, these are never run. */
+/* relu, leakyrelu, tanh, sigmoid: y = phi(x). Behind a layer that computes them in its own pass, these are never run.
+ * */
 #include "kinds.h"
 
 static enum st shape(struct nn_layer *l)

@@ -1,6 +1,6 @@
 /*
- * batchnorm: y = phi(gamma (x - mean) / sqrt(var + eps) + beta) over the batch, each feature on its own; running moments in
- * evaluation (Ioffe and Szegedy, arXiv 1502.03167). Names and defaults are those of PyTorch's BatchNorm1d.
+ * batchnorm: y = phi(gamma (x - mean) / sqrt(var + eps) + beta) over the batch, each feature on its own; running
+ * moments in evaluation (Ioffe and Szegedy, arXiv 1502.03167). Names and defaults are those of PyTorch's BatchNorm1d.
  */
 #include "kinds.h"
 

@@ -1,6 +1,6 @@
 /*
- * dropout: in training each element is set to zero with probability p, the others divided by 1 - p (Srivastava et al., JMLR
- * 2014); nothing in evaluation. The random numbers depend on seed, step, layer and element alone.
+ * dropout: in training each element is set to zero with probability p, the others divided by 1 - p (Srivastava et al.,
+ * JMLR 2014); nothing in evaluation. The random numbers depend on seed, step, layer and element alone.
  */
 #include "kinds.h"
 

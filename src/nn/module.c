@@ -1,8 +1,9 @@
 /*
- * A module: all memory planned first (one buffer a kind, tensors are views), then forward and backward through its layers.
+ * A module: all memory planned first (one buffer a kind, tensors are views), then forward and backward through its
+ * layers.
  *
- * Buffers: params, grads, slots (optimiser), state, acts (each layer's output and what it saves), deltas (two halves that
- * backward uses in turn), scratch.
+ * Buffers: params, grads, slots (optimiser), state, acts (each layer's output and what it saves), deltas (two halves
+ * that backward uses in turn), scratch.
  */
 #include "nn.h"
 
@@ -30,7 +31,7 @@ static bool trains(int slots)
     return slots >= 0;
 }
 
-/* ---- planning ------------------------------------------------------------------------------------------------------ */
+/* ---- planning ---------------------------------------------------------------------------------------------------- */
 
 static size_t params_floats(const struct nn_net *net)
 {
@@ -99,6 +100,9 @@ enum st nn_memory_plan(const struct nn_net *net, struct mx *mx, int batch, int s
     if (s != ST_OK)
         return s;
     uint64_t params = params_floats(net);
+    if (params > INT32_MAX) /* columns of the tensor that an optimiser's step is one pass over */
+        return st_fail(ST_INPUT, "%s: %llu parameters, %ld are the most", net->origin, (unsigned long long)params,
+                       (long)INT32_MAX);
     *out = (struct nn_memory){
         .params = 4 * params,
         .grads = trains(slots) ? 4 * params : 0,
@@ -121,7 +125,7 @@ uint64_t nn_memory_total(const struct nn_memory *m)
     return m->params + m->grads + m->slots + m->state + m->activations + m->deltas + m->scratch;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static enum st prepare_kernels(struct nn_module *m)
 {
@@ -149,8 +153,8 @@ static enum st check_batch(const struct nn_net *net, int batch)
     for (int i = 0; i < net->layer_count; i++) {
         const struct nn_layer *l = &net->layer[i];
         if (batch < l->kind->batch_min)
-            return st_fail(ST_INPUT, "%s:%d: %s cannot train on batches of %d: %d samples at least", net->origin, l->line,
-                           l->kind->name, batch, l->kind->batch_min);
+            return st_fail(ST_INPUT, "%s:%d: %s cannot train on batches of %d: %d samples at least", net->origin,
+                           l->line, l->kind->name, batch, l->kind->batch_min);
     }
     return ST_OK;
 }
@@ -206,7 +210,7 @@ void nn_module_close(struct nn_module *m)
     mem_free(m);
 }
 
-/* ---- passes -------------------------------------------------------------------------------------------------------- */
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
 
 static struct mx_tensor flat(struct ocl_buf *buf, const struct nn_param *p)
 {
@@ -290,7 +294,7 @@ struct mx_tensor nn_module_slot(const struct nn_module *m, int slot)
     return mx_view(m->moments, (size_t)slot * m->params_n, 1, (int)m->params_n);
 }
 
-/* ---- tensors by name ------------------------------------------------------------------------------------------------- */
+/* ---- tensors by name --------------------------------------------------------------------------------------------- */
 
 static enum st find_tensor(const struct nn_module *m, int tensor, enum nn_part part, int slot, struct mx_tensor *out)
 {

@@ -31,7 +31,8 @@ static enum st parse_shape(const struct reader *r, const char *word, struct nn_s
     int side[3] = {0}, n = 0;
     char part[16];
     const char *rest = word;
-    for (; n < 3; n++) {
+    bool more = true;
+    while (more && n < 3) {
         size_t len = strcspn(rest, "x");
         int64_t v = 0;
         if (len == 0 || len >= sizeof part)
@@ -40,15 +41,11 @@ static enum st parse_shape(const struct reader *r, const char *word, struct nn_s
         part[len] = '\0';
         if (!parse_i64(part, &v) || v < 1 || v > SIDE_MAX)
             break;
-        side[n] = (int)v;
-        rest += len;
-        if (!*rest) {
-            n++;
-            break;
-        }
-        rest++;
+        side[n++] = (int)v;
+        more = rest[len] == 'x';
+        rest += len + more;
     }
-    if (*rest || n == 0 || n == 2)
+    if (more || n == 2)
         return FAIL(r, "input '%s': a shape is CxHxW or N, each number 1 to %d", word, SIDE_MAX);
     *out = n == 3 ? (struct nn_shape){side[0], side[1], side[2]} : (struct nn_shape){side[0], 1, 1};
     if ((int64_t)out->c * out->h * out->w > SIZE_MAX_ALLOWED)
@@ -112,7 +109,7 @@ out:
     return s;
 }
 
-/* ---- lines --------------------------------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------------------------------- */
 
 static enum st unknown_word(const struct reader *r)
 {
@@ -214,7 +211,7 @@ static enum st read_line(struct reader *r, char *line)
     return s;
 }
 
-/* ---- nets ------------------------------------------------------------------------------------------------------------ */
+/* ---- nets -------------------------------------------------------------------------------------------------------- */
 
 static void place_tensors(struct nn_net *net)
 {
@@ -245,9 +242,10 @@ enum st nn_net_parse(const char *text, const char *origin, struct nn_net **out)
     if (!net->text || !net->origin || !net->layer || !line)
         TRY(ST_MEMORY);
     struct reader r = {.net = net};
+    /* one line of text is an inline net, where a ';' ends a line, in a comment too; in more lines it has no meaning */
+    const char *first_end = strchr(text, '\n'), *ends = first_end && first_end[1] ? "\n" : "\n;";
     for (char *next = line; next; line = next) {
-        size_t len = strcspn(line, "\n;");
-        /* a ';' in a comment ends the line too: an inline net is one line of text */
+        size_t len = strcspn(line, ends);
         next = line[len] ? line + len + 1 : NULL;
         line[len] = '\0';
         r.line++;

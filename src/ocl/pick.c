@@ -117,7 +117,7 @@ static enum st pick_best(const struct ocl_world *w, struct ocl_pick **picks, int
     static const char *const order[] = {"gpu", "accel", "cpu", "all"};
     for (size_t k = 0; k < COUNT_OF(order); k++) {
         struct item item = {.parts = 1};
-        strcpy(item.name, order[k]);
+        snprintf(item.name, sizeof item.name, "%s", order[k]);
         for (int i = 0; i < w->device_count; i++)
             if (w->facts[i].available && w->facts[i].compiler && item_means(&item, &w->facts[i])) {
                 *picks = mem_alloc(1, sizeof **picks);
@@ -137,7 +137,8 @@ enum st ocl_pick_devices(const struct ocl_world *w, const char *spec, struct ocl
     *picks = NULL;
     *n = 0;
     if (w->device_count == 0)
-        TRY(st_fail(ST_INPUT, "no OpenCL device found (%d platforms); on Debian, `apt install pocl-opencl-icd` makes the "
+        TRY(st_fail(ST_INPUT,
+                    "no OpenCL device found (%d platforms); on Debian, `apt install pocl-opencl-icd` makes the "
                               "CPU one; `clutch devices` says more", w->platform_count));
     if (!spec || !spec[0]) {
         TRY(pick_best(w, picks, n));

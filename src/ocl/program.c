@@ -1,10 +1,12 @@
 /*
- * Programs: sources from the binary (or from the folder CL_DIR while developing), built on demand, kept as binaries on disk.
+ * Programs: sources from the binary (or from the folder CL_DIR while developing), built on demand, kept as binaries on
+ * disk.
  *
- * A cache file is clutch's cache folder / 16 hex digits .bin: the whole key as text (format, version strings of platform,
- * device and driver, options, source), a NUL, then the device's binary. The name is a hash of the key; the key in the file is
- * compared whole, so a collision costs a build and nothing else. Files appear by rename, so several processes may share the
- * folder; whatever is wrong with it, the program is built from source and nobody is bothered.
+ * A cache file is clutch's cache folder / 16 hex digits .bin: the whole key as text (format, version strings of
+ * platform, device and driver, options, source), a NUL, the hash of the device's binary, then the binary. The name is
+ * a hash of the key; the key in the file is compared whole, so a collision costs a build and nothing else. Files
+ * appear by rename, so several processes may share the folder; whatever is wrong with it, the program is built from
+ * source and nobody is bothered.
  */
 #include "inside.h"
 
@@ -59,18 +61,29 @@ static cl_int build(struct ocl_device *d, cl_program handle, const char *options
     return OCL_CALL(clBuildProgram(handle, 1, &d->id, options, NULL, NULL));
 }
 
+/* NULL where the file is another key's, cut short or damaged: drivers crash on a binary that is not as they made it. */
+static const unsigned char *find_binary(const struct text *key, const char *data, size_t len, size_t *size)
+{
+    uint64_t hash;
+    size_t head = key->len + 1 + sizeof hash;
+    if (len <= head || memcmp(data, key->s, key->len + 1) != 0)
+        return NULL;
+    memcpy(&hash, data + key->len + 1, sizeof hash);
+    *size = len - head;
+    return hash_bytes(HASH_START, data + head, *size) == hash ? (const unsigned char *)data + head : NULL;
+}
+
 /* NULL where the cache has no usable binary; never a failure. */
 static cl_program cache_load(struct ocl_device *d, const struct text *key, const char *options)
 {
     char path[PATH_MAX], *data = NULL;
-    size_t len;
+    size_t len, size;
     cl_program handle = NULL;
     if (!cache_path(key, path, sizeof path) || !file_exists(path) ||
         file_read(path, BINARY_BYTES_MAX, &data, &len) != ST_OK)
         return NULL;
-    if (len > key->len + 1 && memcmp(data, key->s, key->len + 1) == 0) {
-        const unsigned char *binary = (const unsigned char *)data + key->len + 1;
-        size_t size = len - key->len - 1;
+    const unsigned char *binary = find_binary(key, data, len, &size);
+    if (binary) {
         cl_int code = CL_OUT_OF_RESOURCES, status = CL_OUT_OF_RESOURCES;
         if (!fault_here())
             handle = clCreateProgramWithBinary(d->context, 1, &d->id, &size, &binary, &status, &code);
@@ -94,7 +107,9 @@ static void cache_save(cl_program handle, const struct text *key)
     if (OCL_CALL(clGetProgramInfo(handle, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL)) == CL_SUCCESS &&
         size > 0 && size < BINARY_BYTES_MAX && (binary = mem_alloc(size, 1)) != NULL &&
         OCL_CALL(clGetProgramInfo(handle, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL)) == CL_SUCCESS) {
+        uint64_t hash = hash_bytes(HASH_START, binary, size);
         text_add_bytes(&file, key->s, key->len + 1);
+        text_add_bytes(&file, (const char *)&hash, sizeof hash);
         text_add_bytes(&file, (const char *)binary, size);
         /* an unusable cache costs time at the next start, and is no failure of this one */
         if (text_status(&file) == ST_OK && dir_make(folder) == ST_OK)

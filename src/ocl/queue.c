@@ -106,14 +106,17 @@ enum st ocl_zero(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t b
     if (s != ST_OK || bytes == 0)
         return s;
     OCL_COUNT(writes);
-    return ocl_check(OCL_CALL(clEnqueueFillBuffer(q->handle, b->handle, &zero, sizeof zero, offset, bytes, 0, NULL, NULL)),
-                     "clEnqueueFillBuffer", q->device);
+    return ocl_check(OCL_CALL(clEnqueueFillBuffer(q->handle, b->handle, &zero, sizeof zero, offset, bytes, 0, NULL,
+                     NULL)), "clEnqueueFillBuffer", q->device);
 }
 
 enum st ocl_wait(struct ocl_queue *q)
 {
     OCL_COUNT(waits);
-    return ocl_check(OCL_CALL(clFinish(q->handle)), "clFinish", q->device);
+    cl_int code = clFinish(q->handle);
+    if (fault_here()) /* behind the wait: after a failed one nothing runs any more, so callers free what they sent */
+        code = CL_OUT_OF_RESOURCES;
+    return ocl_check(code, "clFinish", q->device);
 }
 
 enum st ocl_flush(struct ocl_queue *q)
@@ -195,7 +198,7 @@ enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[
     return st_context(ocl_check(code, "clEnqueueNDRangeKernel", q->device), "kernel %s", k->name);
 }
 
-/* ---- times -------------------------------------------------------------------------------------------------------- */
+/* ---- times ------------------------------------------------------------------------------------------------------- */
 
 void ocl_trace_begin(struct ocl_queue *q)
 {

@@ -97,7 +97,7 @@ static enum st set_path(struct store_run *run, const char *path)
         TRY(st_fail(ST_INPUT, "the run folder has an empty name"));
     TRY(store_path(path, "metrics.jsonl", run->metrics, sizeof run->metrics)); /* the longest of the three */
     TRY(store_path(path, "pictures", run->pictures, sizeof run->pictures));
-    strcpy(run->path, path);
+    snprintf(run->path, sizeof run->path, "%s", path);
 out:
     return s;
 }
@@ -166,7 +166,7 @@ void store_run_abandon(struct store_run *run)
     char path[PATH_MAX];
     if (!run)
         return;
-    strcpy(path, run->pictures);
+    memcpy(path, run->pictures, sizeof path);
     for (size_t i = strlen(path); i > run->kept; i--) {
         if (path[i] != '/' && path[i] != '\0')
             continue;

@@ -1,7 +1,7 @@
 /*
- * Feeds: a split of a data set as batches on the device. Where the split fits, its bytes live there and a kernel gathers each
- * batch in the order of the epoch; else the host copies the batch's bytes into a stage and sends them, WINDOW batches ahead of
- * the device at most.
+ * Feeds: a split of a data set as batches on the device. Where the split fits, its bytes live there and a kernel
+ * gathers each batch in the order of the epoch; else the host copies the batch's bytes into a stage and sends them,
+ * WINDOW batches ahead of the device at most.
  */
 #include "inside.h"
 

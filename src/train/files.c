@@ -124,7 +124,7 @@ out:
     return s;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static enum st find(const struct store_file *file, const struct nn_tensor *t, const char *prefix, const float **values)
 {
@@ -155,15 +155,13 @@ out:
     return s;
 }
 
-static enum st load_number(const struct store_file *file, const char *name, int64_t least, int64_t *out)
+static enum st load_number(const struct store_file *file, const char *name, int64_t *out)
 {
     const struct store_tensor *found;
     enum st s = store_tensors_find(file, name, STORE_I64, 0, NULL, &found);
-    if (s != ST_OK)
-        return s;
-    *out = *(const int64_t *)found->data;
-    return *out >= least ? ST_OK : st_fail(ST_INPUT, "%s is %lld, must be %lld or more", name, (long long)*out,
-                                           (long long)least);
+    if (s == ST_OK)
+        *out = *(const int64_t *)found->data;
+    return s;
 }
 
 enum st train_load(struct train *t, const char *path)
@@ -171,7 +169,7 @@ enum st train_load(struct train *t, const char *path)
     struct store_file *file = NULL;
     enum st s = store_tensors_open(path, &file);
     if (s == ST_OK)
-        s = st_context(load_tensors(t, file, NN_PARAM, 0, ""), "%s", path);
+        s = load_tensors(t, file, NN_PARAM, 0, "");
     store_tensors_close(file);
     return s;
 }
@@ -183,11 +181,13 @@ enum st train_load_checkpoint(struct train *t, const char *path)
     int64_t epoch, step;
     char prefix[32];
     TRY(store_tensors_open(path, &file));
-    TRY(load_number(file, "train.epoch", 0, &epoch));
-    TRY(load_number(file, "train.step", 0, &step));
-    if (epoch > t->options->epochs || (uint64_t)step != (uint64_t)epoch * t->steps_per_epoch)
-        TRY(st_fail(ST_INPUT, "epoch %lld and step %lld are not of this run: %llu steps an epoch, %d epochs",
-                    (long long)epoch, (long long)step, (unsigned long long)t->steps_per_epoch, t->options->epochs));
+    TRY(load_number(file, "train.epoch", &epoch));
+    TRY(load_number(file, "train.step", &step));
+    if (epoch < 0 || epoch > t->options->epochs || (uint64_t)step != (uint64_t)epoch * t->steps_per_epoch)
+        TRY(st_fail(ST_INPUT,
+                    "%s is of another run: it holds epoch %lld and step %lld; this run has %d epochs of %llu steps",
+                    path, (long long)epoch, (long long)step, t->options->epochs,
+                    (unsigned long long)t->steps_per_epoch));
     TRY(load_tensors(t, file, NN_PARAM, 0, ""));
     for (int slot = 0; slot < t->optimizer->slots; slot++) {
         slot_prefix(slot, prefix, sizeof prefix);
@@ -198,5 +198,5 @@ enum st train_load_checkpoint(struct train *t, const char *path)
     t->step_in_epoch = 0;
 out:
     store_tensors_close(file);
-    return st_context(s, "%s", path);
+    return s;
 }

@@ -7,7 +7,7 @@
 /* Steps between two waits for the device: losses gather there, and so many streamed batches may be under way. */
 enum { WINDOW = 100 };
 
-/* ---- optimisers: a row each in optimizer.c ----------------------------------------------------------------------------- */
+/* ---- optimisers: a row each in optimizer.c ----------------------------------------------------------------------- */
 
 struct optimizer {
     const char *name;
@@ -17,7 +17,7 @@ struct optimizer {
 
 const struct optimizer *find_optimizer(const char *name); /* NULL: unknown */
 
-/* ---- feeds: one split of a data set, on the device or sent to it in batches --------------------------------------------- */
+/* ---- feeds: one split of a data set, on the device or sent to it in batches -------------------------------------- */
 
 struct feed {
     struct mx *mx;
@@ -33,17 +33,17 @@ struct feed {
 
 /* Device bytes of a feed. */
 uint64_t feed_bytes(const struct data_split *split, int size, int batch, bool shuffled, bool streams);
-MUST_USE enum st feed_open(struct mx *mx, const struct data_split *split, int channels, int hw, int batch, bool shuffled,
-                           bool streams, struct feed *out);
+MUST_USE enum st feed_open(struct mx *mx, const struct data_split *split, int channels, int hw, int batch,
+                           bool shuffled, bool streams, struct feed *out);
 void feed_close(struct feed *f); /* the queue was waited for; accepts one of zeros */
 /* A new order. Nothing that reads the old one may be under way. */
 MUST_USE enum st feed_shuffle(struct feed *f, uint64_t seed, uint32_t epoch);
-/* Enqueues samples first..first+rows of the order into x and labels. While streaming, the caller waits for the queue at least
- * once in WINDOW calls. */
+/* Enqueues samples first..first+rows of the order into x and labels. While streaming, the caller waits for the queue at
+ * least once in WINDOW calls. */
 MUST_USE enum st feed_batch(struct feed *f, uint32_t first, int rows, const struct ocl_buf *scale, struct mx_tensor x,
                             struct ocl_buf *labels);
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------------ */
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
 struct train {
     struct ocl_device *device;

@@ -1,6 +1,6 @@
 /*
- * The loop, readable aloud: gather a batch, forward, loss, backward, optimiser step. Losses stay on the device and are read
- * every WINDOW steps.
+ * The loop, readable aloud: gather a batch, forward, loss, backward, optimiser step. Losses stay on the device and are
+ * read every WINDOW steps.
  */
 #include "inside.h"
 
@@ -11,7 +11,8 @@ static struct mx_tensor batch_x(const struct train *t, int rows)
     return mx_view(t->x, 0, rows, nn_size(t->net->input));
 }
 
-/* Forward and loss of one batch of `split`; its results go to the next place of the meter, the gradient to the module. */
+/* Forward and loss of one batch of `split`; its results go to the next place of the meter, the gradient to the module.
+ * */
 static enum st enqueue_forward(struct train *t, enum train_split split, uint32_t first, int rows,
                                const struct nn_pass *pass)
 {
@@ -32,7 +33,8 @@ static enum st enqueue_step(struct train *t)
     uint64_t first = t->step_in_epoch * (uint64_t)t->batch, left = t->feed[TRAIN_TRAINING].split->n - first;
     int rows = left < (uint64_t)t->batch ? (int)left : t->batch;
     struct nn_pass pass = {.rows = rows, .training = true, .seed = t->options->seed, .step = (uint32_t)t->step};
-    double rate = train_rate(t->options, t->step, (uint64_t)t->options->epochs * t->steps_per_epoch, t->steps_per_epoch);
+    double rate = train_rate(t->options, t->step, (uint64_t)t->options->epochs * t->steps_per_epoch,
+                             t->steps_per_epoch);
     TRY(enqueue_forward(t, TRAIN_TRAINING, (uint32_t)first, rows, &pass));
     TRY(nn_module_backward(t->module, &pass, batch_x(t, rows), NULL));
     TRY(t->optimizer->step(t->mx, t->module, t->options, rate, t->step + 1));
@@ -67,9 +69,12 @@ static enum st check_finite(const struct train *t, double loss)
 {
     if (isfinite(loss))
         return ST_OK;
-    return st_fail(ST_NUMERIC, "the loss is not finite any more by step %llu (epoch %d): take a smaller --lr than %g, or "
-                               "a --warmup; what was saved after the last epoch is good",
-                   (unsigned long long)t->step, t->epoch + 1, t->options->lr);
+    if (!t->options)
+        return st_fail(ST_NUMERIC, "the loss is not finite: the weights are too large, or no numbers");
+    return st_fail(ST_NUMERIC,
+                   "the loss is not finite any more by step %llu: take a smaller --lr than %g, or a --warmup; "
+                               "epochs saved before are good",
+                   (unsigned long long)t->step, t->options->lr);
 }
 
 /* One step is timed by the device in each window: in its middle, or at the end of an epoch shorter than that. */
@@ -91,7 +96,8 @@ static enum st begin_epoch(struct train *t)
     return feed_shuffle(&t->feed[TRAIN_TRAINING], t->options->seed, (uint32_t)t->epoch);
 }
 
-static void fill_epoch(const struct train *t, const struct train_result *sum, uint64_t start_ns, struct train_epoch *out)
+static void fill_epoch(const struct train *t, const struct train_result *sum, uint64_t start_ns,
+                       struct train_epoch *out)
 {
     double ns = (double)(clock_ns() - start_ns);
     uint64_t samples = t->step_in_epoch * (uint64_t)t->batch, all = t->feed[TRAIN_TRAINING].split->n;
@@ -99,7 +105,8 @@ static void fill_epoch(const struct train *t, const struct train_result *sum, ui
     out->train.samples = samples < all ? samples : all;
     out->train.loss = sum->loss / (double)out->train.samples;
     out->train.accuracy = sum->accuracy / (double)out->train.samples;
-    out->rate = train_rate(t->options, t->step - 1, (uint64_t)t->options->epochs * t->steps_per_epoch, t->steps_per_epoch);
+    out->rate = train_rate(t->options, t->step - 1, (uint64_t)t->options->epochs * t->steps_per_epoch,
+                           t->steps_per_epoch);
     if (t->traced)
         out->busy = fmin(1, (double)t->traced_ns / (double)t->traced * (double)t->step_in_epoch / ns);
 }
@@ -120,6 +127,7 @@ enum st train_epoch_run(struct train *t, const struct train_watch *watch, struct
         if (watch)
             watch->progress(watch->user, out, t->step_in_epoch, t->steps_per_epoch);
     }
+    t->step_in_epoch = 0;
     t->epoch++;
 out:
     return s;
@@ -130,10 +138,6 @@ enum st train_steps(struct train *t, int n, double *losses)
     enum st s = ST_OK;
     for (int done = 0; done < n;) {
         struct train_result sum = {0};
-        if (t->step_in_epoch == t->steps_per_epoch) {
-            t->epoch++;
-            t->step_in_epoch = 0;
-        }
         if (t->step_in_epoch == 0)
             TRY(begin_epoch(t));
         TRY(run_step(t));
@@ -145,6 +149,10 @@ enum st train_steps(struct train *t, int n, double *losses)
         for (int i = 0; i < count; i++) {
             uint64_t left = all - (first + (uint64_t)i) * (uint64_t)t->batch;
             losses[done++] = t->meter[2 * i] / (double)(left < (uint64_t)t->batch ? left : (uint64_t)t->batch);
+        }
+        if (t->step_in_epoch == t->steps_per_epoch) {
+            t->step_in_epoch = 0;
+            t->epoch++;
         }
     }
 out:
@@ -163,12 +171,19 @@ uint64_t train_steps_done(const struct train *t)
 
 enum st train_init(struct train *t)
 {
+    enum st s = ST_OK;
     t->step = t->step_in_epoch = 0;
     t->epoch = 0;
-    return nn_module_init(t->module, t->options->seed);
+    for (int i = 0; i < t->optimizer->slots; i++) {
+        struct mx_tensor slot = nn_module_slot(t->module, i);
+        TRY(ocl_zero(t->queue, slot.buf, slot.off * sizeof(float), (size_t)slot.cols * sizeof(float)));
+    }
+    TRY(nn_module_init(t->module, t->options->seed));
+out:
+    return s;
 }
 
-/* ---- without training --------------------------------------------------------------------------------------------------- */
+/* ---- without training -------------------------------------------------------------------------------------------- */
 
 enum st train_evaluate(struct train *t, enum train_split split, struct train_result *out)
 {
@@ -184,6 +199,7 @@ enum st train_evaluate(struct train *t, enum train_split split, struct train_res
         if (t->pending == WINDOW || first == n)
             TRY(collect(t, &sum));
     }
+    TRY(check_finite(t, sum.loss));
     *out = (struct train_result){.loss = sum.loss / n, .accuracy = sum.accuracy / n, .samples = n};
 out:
     return s;

@@ -42,6 +42,15 @@ static uint64_t pictures_bytes(const struct train *t, bool streams, uint64_t *la
     return all;
 }
 
+static uint64_t largest_buffer(const struct nn_memory *m)
+{
+    const uint64_t all[] = {m->params, m->grads, m->slots, m->state, m->activations, m->deltas, m->scratch};
+    uint64_t largest = 0;
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        largest = all[i] > largest ? all[i] : largest;
+    return largest;
+}
+
 static enum st plan(const struct train *t, int slots, struct train_memory *m)
 {
     const struct ocl_facts *f = ocl_device_facts(t->device);
@@ -67,6 +76,12 @@ static enum st plan(const struct train *t, int slots, struct train_memory *m)
         return st_fail(ST_INPUT, "the run needs %s on device %s, which has %s: take a smaller --batch or net",
                        show_bytes(need, sizeof need, m->total), ocl_device_label(t->device),
                        show_bytes(have, sizeof have, m->available));
+    if (f->buffer_bytes_max && largest_buffer(&m->net) > f->buffer_bytes_max)
+        return st_fail(ST_INPUT,
+                       "the run needs a buffer of %s on device %s, where one holds %s at most: take a smaller "
+                                 "--batch or net",
+                       show_bytes(need, sizeof need, largest_buffer(&m->net)), ocl_device_label(t->device),
+                       show_bytes(have, sizeof have, f->buffer_bytes_max));
     return ST_OK;
 }
 
@@ -97,7 +112,8 @@ static enum st make_buffers(struct train *t, int channels, const struct train_sc
     TRY(write_scale(t, channels, scaling));
     for (int i = 0; i < 3; i++)
         if (wants_split(t, i))
-            TRY(feed_open(t->mx, split_of(t->set, i), channels, hw, t->batch, i == TRAIN_TRAINING, streams, &t->feed[i]));
+            TRY(feed_open(t->mx, split_of(t->set, i), channels, hw, t->batch, i == TRAIN_TRAINING, streams,
+                          &t->feed[i]));
     TRY(mx_prepare(t->mx, MX_GATHER, MX_IDENTITY));
     TRY(mx_prepare(t->mx, MX_SOFTMAX, MX_IDENTITY));
     TRY(mx_prepare(t->mx, MX_COLUMNS, MX_IDENTITY)); /* sums of losses */
@@ -118,7 +134,8 @@ static enum st count_steps(struct train *t)
             least = (uint32_t)t->net->layer[i].kind->batch_min;
     t->steps_per_epoch = n / (uint32_t)t->batch + (n % (uint32_t)t->batch >= least);
     if (t->steps_per_epoch == 0)
-        return st_fail(ST_INPUT, "%s: %u training samples are too few for this net: %u at least", t->set->name, n, least);
+        return st_fail(ST_INPUT, "%s: %u training samples are too few for this net: %u at least", t->set->name, n,
+                       least);
     return ST_OK;
 }
 

@@ -12,7 +12,8 @@ static double constant(double done)
 
 static double cosine(double done)
 {
-    return 0.5 * (1 + cos(3.14159265358979323846 * done)); /* Loshchilov and Hutter, arXiv 1608.03983, without restarts */
+    /* Loshchilov and Hutter, arXiv 1608.03983, without restarts */
+    return 0.5 * (1 + cos(3.14159265358979323846 * done));
 }
 
 static double steps(double done)

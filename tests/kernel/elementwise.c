@@ -1,0 +1,364 @@
+/* Activations, bias, dropout, optimiser steps and gathering against their twins. */
+#include "support/check.h"
+#include "support/device.h"
+
+#include "ref/ref.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* Results may be flushed to zero below the smallest normal float. */
+#define TINY 0x1p-126
+
+/* Random in (-4, 4), but for some corners: where tanh and sigmoid are flat, and where the ReLUs bend. */
+static struct pair corners(int rows, int cols)
+{
+    static const double corner[] = {100, -100, 0};
+    size_t n = (size_t)rows * (size_t)cols;
+    double *values = host_random(n, -4, 4);
+    for (size_t i = 0; i < n && i < COUNT_OF(corner); i++)
+        values[n - 1 - i] = corner[i];
+    return pair_of(rows, cols, values);
+}
+
+/* ---- activations ------------------------------------------------------------------------------------------------- */
+
+static void check_act(int rows, int cols, struct mx_activation phi)
+{
+    struct pair x = corners(rows, cols), y = pair_new(rows, cols), place = pair_copy(x);
+    ref_act(phi, (size_t)rows * (size_t)cols, x.ref, y.ref);
+    OK(mx_act(device_mx(), phi, x.t, y.t));
+    pair_close("act", y, TINY, ACT_ERROR);
+    place.ref = y.ref;
+    OK(mx_act(device_mx(), phi, place.t, place.t));
+    pair_close("act in place", place, TINY, ACT_ERROR);
+    device_done();
+}
+
+/* dx = dy phi'(.) from y: of 1 - y^2 and y (1 - y) each step rounds something of size 1 at most. With |dy| <= 2 and
+ * three steps: */
+#define SLOPE_ERROR (8 * ROUND)
+
+static void check_act_backward(int rows, int cols, struct mx_activation phi)
+{
+    struct pair x = corners(rows, cols), dy = pair_random(rows, cols, -2, 2), dx = pair_new(rows, cols);
+    size_t n = (size_t)rows * (size_t)cols;
+    ref_act(phi, n, x.ref, x.ref);
+    struct pair y = pair_copy(x), in_y = pair_copy(x), in_dy = pair_copy(dy);
+    ref_act_backward(phi, n, y.ref, dy.ref, dx.ref);
+    OK(mx_act_backward(device_mx(), phi, y.t, dy.t, dx.t));
+    pair_close("act backward", dx, SLOPE_ERROR, 0);
+    in_y.ref = in_dy.ref = dx.ref;
+    OK(mx_act_backward(device_mx(), phi, y.t, in_dy.t, in_dy.t));
+    pair_close("act backward in dy", in_dy, SLOPE_ERROR, 0);
+    OK(mx_act_backward(device_mx(), phi, in_y.t, dy.t, in_y.t));
+    pair_close("act backward in y", in_y, SLOPE_ERROR, 0);
+    device_done();
+}
+
+static void check_bias_act(int rows, int cols, struct mx_activation phi)
+{
+    struct pair x = corners(rows, cols), bias = pair_random(1, cols, -1, 1), y = pair_new(rows, cols);
+    struct pair place = pair_copy(x);
+    /* x + bias is up to 5 (but where phi is flat or exact) and rounds once; no slope is above 1 */
+    double absolute = 5 * ROUND;
+    ref_bias_act(phi, rows, cols, x.ref, bias.ref, y.ref);
+    OK(mx_bias_act(device_mx(), phi, x.t, bias.t, y.t));
+    pair_close("bias act", y, absolute, ACT_ERROR);
+    place.ref = y.ref;
+    OK(mx_bias_act(device_mx(), phi, place.t, bias.t, place.t));
+    pair_close("bias act in place", place, absolute, ACT_ERROR);
+    device_done();
+}
+
+static void check_bias_act_backward(int rows, int cols, struct mx_activation phi)
+{
+    struct pair x = corners(rows, cols), dy = pair_random(rows, cols, -2, 2), dx = pair_new(rows, cols);
+    struct pair dbias = pair_new(1, cols);
+    ref_act(phi, (size_t)rows * (size_t)cols, x.ref, x.ref);
+    struct pair y = pair_copy(x), place = pair_copy(dy);
+    ref_bias_act_backward(phi, rows, cols, y.ref, dy.ref, dx.ref, dbias.ref);
+    device_scratch(device_mx(), mx_columns_scratch(rows, cols));
+    OK(mx_bias_act_backward(device_mx(), phi, y.t, dy.t, dx.t, dbias.t));
+    pair_close("bias act backward", dx, SLOPE_ERROR, 0);
+    /* a sum of `rows` numbers below 2 in any order, as a mean, and the error of each */
+    double absolute = (rows + 2) * 2 * ROUND + SLOPE_ERROR;
+    pair_close("dbias", dbias, absolute, 0);
+    place.ref = dx.ref;
+    OK(mx_bias_act_backward(device_mx(), phi, y.t, place.t, place.t, dbias.t));
+    pair_close("bias act backward in place", place, SLOPE_ERROR, 0);
+    pair_close("dbias in place", dbias, absolute, 0);
+    device_done();
+}
+
+static void test_act(void **state)
+{
+    (void)state;
+    device_shapes_acts(check_act);
+}
+
+static void test_act_backward(void **state)
+{
+    (void)state;
+    device_shapes_acts(check_act_backward);
+}
+
+static void test_bias_act(void **state)
+{
+    (void)state;
+    device_shapes_acts(check_bias_act);
+}
+
+static void test_bias_act_backward(void **state)
+{
+    (void)state;
+    device_shapes_acts(check_bias_act_backward);
+}
+
+static void nan_only_at(const char *what, struct mx_activation phi, struct pair p, int i)
+{
+    const float *got = pair_values(p);
+    for (int k = 0; k < p.t.rows * p.t.cols; k++)
+        if (!isnan(got[k]) != (k != i))
+            fail_msg("%s of activation %d with NaN at %d gives %g at %d", what, (int)phi.kind, i, (double)got[k], k);
+}
+
+static void test_nan_stays_nan(void **state)
+{
+    (void)state;
+    enum { N = 65 };
+    static const int where[] = {0, 1, 15, 16, 63, 64}; /* inside vectors, at their ends, in the tail */
+    for (int a = 0; a < MX_ACTS; a++)
+        for (size_t w = 0; w < COUNT_OF(where); w++) {
+            struct mx_activation phi = device_act(a);
+            double *values = host_random(N, 0.25, 0.75); /* where every slope is above 0 */
+            struct pair fine = pair_of(1, N, values), out = pair_new(1, N);
+            values[where[w]] = NAN;
+            struct pair broken = pair_of(1, N, values);
+            OK(mx_act(device_mx(), phi, broken.t, out.t));
+            nan_only_at("act", phi, out, where[w]);
+            OK(mx_act_backward(device_mx(), phi, fine.t, broken.t, out.t));
+            nan_only_at("act backward", phi, out, where[w]);
+            OK(mx_bias_act(device_mx(), phi, broken.t, fine.t, out.t));
+            nan_only_at("bias act of x", phi, out, where[w]);
+            OK(mx_bias_act(device_mx(), phi, fine.t, broken.t, out.t));
+            nan_only_at("bias act of bias", phi, out, where[w]);
+            device_done();
+        }
+}
+
+/* ---- dropout ----------------------------------------------------------------------------------------------------- */
+
+static void check_dropout(int rows, int cols, struct mx_activation unused)
+{
+    (void)unused;
+    static const float share[] = {0, 0.1f, 0.5f, 0.9f};
+    size_t n = (size_t)rows * (size_t)cols;
+    for (size_t i = 0; i < COUNT_OF(share); i++) {
+        struct mx_dropout d = {.p = share[i], .key = {rng_u32(host_rng()), rng_u32(host_rng())}, .step = (uint32_t)i,
+                               .layer = 3};
+        struct pair x = pair_random(rows, cols, 0.5, 2), y = pair_new(rows, cols), place = pair_copy(x);
+        ref_dropout(&d, n, x.ref, y.ref);
+        OK(mx_dropout(device_mx(), &d, x.t, y.t));
+        /* relative alone: a zero that should be none, or none that should be zero, fails. 1/(1-p) and a product round;
+         * at p = 0 nothing does */
+        double relative = d.p > 0 ? 3 * ROUND : 0;
+        pair_close("dropout", y, 0, relative);
+        place.ref = y.ref;
+        OK(mx_dropout(device_mx(), &d, place.t, place.t));
+        pair_close("dropout in place", place, 0, relative);
+    }
+    device_done();
+}
+
+static void test_dropout(void **state)
+{
+    (void)state;
+    device_shapes(check_dropout, device_act(MX_IDENTITY));
+}
+
+static struct pair ones(int n)
+{
+    return pair_random(1, n, 1, 1);
+}
+
+static void test_dropout_backward_has_the_same_mask(void **state)
+{
+    (void)state;
+    enum { N = 65 };
+    struct mx_dropout d = {.p = 0.5f, .key = {7, 8}, .step = 9, .layer = 1};
+    struct pair one = ones(N), mask = pair_new(1, N), dy = pair_random(1, N, -1, 1), dx = pair_new(1, N);
+    OK(mx_dropout(device_mx(), &d, one.t, mask.t));
+    OK(mx_dropout(device_mx(), &d, dy.t, dx.t));
+    const float *kept = pair_values(mask);
+    for (int i = 0; i < N; i++)
+        dx.ref[i] = (double)kept[i] * dy.ref[i]; /* 0 or 2: exact */
+    pair_close("dropout backward", dx, 0, 0);
+    device_done();
+}
+
+static void test_dropout_share_and_streams(void **state)
+{
+    (void)state;
+    const int n = device_small() ? 4096 : 1000000;
+    const double p = 0.25;
+    static const struct mx_dropout d[] = {
+        {.p = 0.25f, .key = {1, 2}, .step = 3, .layer = 4}, {.p = 0.25f, .key = {0, 2}, .step = 3, .layer = 4},
+        {.p = 0.25f, .key = {1, 0}, .step = 3, .layer = 4}, {.p = 0.25f, .key = {1, 2}, .step = 4, .layer = 4},
+        {.p = 0.25f, .key = {1, 2}, .step = 3, .layer = 5},
+    };
+    struct pair one = ones(n), out = pair_new(1, n);
+    const float *first = NULL;
+    ref_dropout(&d[0], (size_t)n, one.ref, out.ref);
+    OK(mx_dropout(device_mx(), &d[0], one.t, out.t));
+    pair_close("dropout of many", out, 0, 3 * ROUND); /* enough to see a slightly wrong threshold */
+    for (size_t k = 0; k < COUNT_OF(d); k++) {
+        OK(mx_dropout(device_mx(), &d[k], one.t, out.t));
+        const float *y = pair_values(out);
+        int kept = 0, differ = 0;
+        for (int i = 0; i < n; i++) {
+            kept += y[i] > 0;
+            differ += first && (y[i] > 0) != (first[i] > 0);
+        }
+        /* five standard errors of a binomial share: once in two million runs by chance, and the seed is fixed */
+        assert_true(fabs((double)kept / n - (1 - p)) <= 5 * sqrt(p * (1 - p) / n));
+        /* masks that know nothing of each other differ in 2 p (1 - p) of the places */
+        if (first)
+            assert_true(fabs((double)differ / n - 2 * p * (1 - p)) <= 5 * sqrt(2 * p * (1 - p) / n));
+        else
+            first = y;
+    }
+    device_done();
+}
+
+/* ---- optimisers -------------------------------------------------------------------------------------------------- */
+
+enum { STEPS = 5 };
+
+static void check_sgd(int n, const struct mx_sgd *o)
+{
+    struct pair w = pair_random(1, n, -2, 2), v = pair_of(1, n, host_doubles((size_t)n));
+    for (int t = 0; t < STEPS; t++) {
+        struct pair g = pair_random(1, n, -1, 1);
+        ref_sgd(o, (size_t)n, w.ref, g.ref, v.ref);
+        /* without momentum there may be no v at all */
+        OK(mx_sgd(device_mx(), o, w.t, g.t, o->momentum > 0 ? v.t : (struct mx_tensor){0}));
+    }
+    /* |v| stays below STEPS (1 + 2 decay) < 8; each step rounds it, and what goes into w with it, a few times. w itself
+     * stays below 4 and rounds once a step */
+    pair_close("sgd v", v, STEPS * 4 * 8 * ROUND, 0);
+    pair_close("sgd w", w, STEPS * (4 + o->lr * STEPS * 6 * 8) * ROUND, 0);
+    device_done();
+}
+
+static void check_adam(int n, struct mx_adam o)
+{
+    struct pair w = pair_random(1, n, -2, 2), v = pair_of(1, n, host_doubles((size_t)n)), s = pair_copy(v);
+    for (int t = 0; t < STEPS; t++, o.t++) {
+        struct pair g = pair_random(1, n, -1, 1);
+        ref_adam(&o, (size_t)n, w.ref, g.ref, v.ref, s.ref);
+        OK(mx_adam(device_mx(), &o, w.t, g.t, v.t, s.t));
+    }
+    /* v moves by (1 - beta1) < 0.25 of a slope below 1.5 and stays below it: two roundings of the move, one of the sum;
+     * s only adds up squares, at four roundings a step */
+    pair_close("adam v", v, STEPS * (2 * 0.25 + 1) * 1.5 * ROUND, 0);
+    pair_close("adam s", s, TINY, STEPS * 4 * ROUND);
+    /* A step is lr * ratio, |ratio| <= sqrt(STEPS) where t counts from 1 (Cauchy and Schwarz). v rounds relative to the
+     * largest slope of that element so far, which is at most sqrt(STEPS) times sqrt(s): 4 STEPS sqrt(STEPS) roundings,
+     * square root, division and the rest 20 more. From a late t on with fresh moments the ratio is (1 - beta1) /
+     * sqrt(1 - beta2) times that, below 4. */
+    double ratio = 4 * (4 * STEPS * sqrt(STEPS) + 20 * sqrt(STEPS));
+    pair_close("adam w", w, STEPS * (3 + o.lr * ratio) * ROUND, 0);
+    device_done();
+}
+
+static void test_optimizers(void **state)
+{
+    (void)state;
+    static const int all[] = {1, 2, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1000}, few[] = {1, 3, 4, 18};
+    static const struct mx_sgd sgd[] = {
+        {.lr = 0.1f},
+        {.lr = 0.1f, .decay = 0.1f},
+        {.lr = 0.1f, .momentum = 0.9f},
+        {.lr = 0.1f, .momentum = 0.9f, .decay = 0.1f, .nesterov = true},
+    };
+    static const struct mx_adam adam[] = {
+        {.lr = 0.1f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .t = 1},
+        {.lr = 0.1f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 0.1f, .decay = 0.1f, .t = 1},
+        {.lr = 0.1f, .beta1 = 0.8f, .beta2 = 0.99f, .eps = 1e-3f, .decay = 0.1f, .decoupled = true, .t = 1},
+        {.lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .t = 100000},
+    };
+    const int *sizes = device_small() ? few : all;
+    size_t n = device_small() ? COUNT_OF(few) : COUNT_OF(all);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < COUNT_OF(sgd); k++)
+            check_sgd(sizes[i], &sgd[k]);
+        for (size_t k = 0; k < COUNT_OF(adam); k++)
+            check_adam(sizes[i], adam[k]);
+    }
+}
+
+/* ---- gather ------------------------------------------------------------------------------------------------------ */
+
+enum { SAMPLES = 70 };
+
+static void check_gather(int rows, int channels, int hw, uint32_t first, bool with_order)
+{
+    static uint8_t pixels[SAMPLES * 3 * 784], labels[SAMPLES];
+    static uint32_t order[SAMPLES], label[SAMPLES], got[SAMPLES];
+    size_t n = (size_t)channels * (size_t)hw, bytes = SAMPLES * n;
+    for (size_t i = 0; i < bytes; i++)
+        pixels[i] = (uint8_t)rng_u32(host_rng());
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        labels[i] = (uint8_t)rng_below(host_rng(), 256);
+        order[i] = i;
+    }
+    rng_shuffle(host_rng(), order, SAMPLES);
+    double *values = host_random(2 * (size_t)channels, 0.5 / 255, 4.0 / 255); /* scale, then shift */
+    float scale[6];
+    for (int i = 0; i < 2 * channels; i++) {
+        scale[i] = (float)values[i];
+        values[i] = scale[i];
+    }
+    struct mx_gather g = {.pixels = device_bytes(pixels, bytes), .labels = device_bytes(labels, SAMPLES),
+                          .order = with_order ? device_bytes(order, (first + (size_t)rows) * sizeof *order) : NULL,
+                          .scale = device_bytes(scale, 2 * (size_t)channels * sizeof *scale), .first = first,
+                          .channels = channels, .hw = hw};
+    struct pair x = pair_new(rows, (int)n);
+    struct ocl_buf *out = device_bytes(NULL, (size_t)rows * sizeof *got);
+    ref_gather(rows, channels, hw, first, pixels, labels, with_order ? order : NULL, values, x.ref, label);
+    OK(mx_gather(device_mx(), &g, x.t, out));
+    pair_close("gather", x, 0, 2 * ROUND); /* a product and a sum of positive numbers */
+    device_read(out, (size_t)rows * sizeof *got, got);
+    assert_memory_equal(got, label, (size_t)rows * sizeof *got);
+    device_done();
+}
+
+static void test_gather(void **state)
+{
+    (void)state;
+    static const int pictures[] = {1, 15, 16, 5 * 5, 48, 7 * 9, 28 * 28}, counts[] = {1, 5, 33};
+    for (size_t p = 0; p < COUNT_OF(pictures) - device_small(); p++)
+        for (size_t c = 0; c < COUNT_OF(counts) - device_small(); c++)
+            for (int channels = 1; channels <= 3; channels += 2)
+                for (uint32_t first = 0; first < 8; first += 7)
+                    for (int with_order = 0; with_order < 2; with_order++)
+                        check_gather(counts[c], channels, pictures[p], first, with_order);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DEVICE_TEST(test_act),
+        DEVICE_TEST(test_act_backward),
+        DEVICE_TEST(test_bias_act),
+        DEVICE_TEST(test_bias_act_backward),
+        DEVICE_TEST(test_nan_stays_nan),
+        DEVICE_TEST(test_dropout),
+        DEVICE_TEST(test_dropout_backward_has_the_same_mask),
+        DEVICE_TEST(test_dropout_share_and_streams),
+        DEVICE_TEST(test_optimizers),
+        DEVICE_TEST(test_gather),
+    };
+    return cmocka_run_group_tests_name("elementwise", tests, device_open, device_close);
+}

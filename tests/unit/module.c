@@ -1,0 +1,279 @@
+/* A module of nn: its memory as planned, starting values, and its tensors in and out. */
+#include "support/check.h"
+#include "support/device.h"
+
+#include "nn.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What a test holds, so that a failed one leaves nothing behind. */
+static struct nn_net *net;
+static struct nn_module *module;
+
+static int drop(void **state)
+{
+    nn_module_close(module);
+    module = NULL;
+    nn_net_free(net);
+    net = NULL;
+    return device_drop(state);
+}
+
+static void open_net(const char *words)
+{
+    nn_net_free(net);
+    net = NULL;
+    OK(nn_net_parse(words, "t.net", &net));
+}
+
+static const char mixed[] = "input 2x3x5\n"
+                            "dense 7\n"      /* 0 */
+                            "batchnorm\n"    /* 1 */
+                            "leakyrelu\n"    /* 2: fused into 1 */
+                            "dropout 0.25\n" /* 3 */
+                            "tanh\n"         /* 4 */
+                            "dense 33\n"     /* 5 */
+                            "sigmoid\n"      /* 6: fused into 5 */
+                            "relu\n"         /* 7 */
+                            "dense 3\n"      /* 8 */
+                            "loss softmax\n";
+
+static void open_module(int batch, int slots)
+{
+    nn_module_close(module);
+    module = NULL;
+    OK(nn_module_open(net, device_mx(), batch, slots, &module));
+}
+
+static float *host_floats(size_t n)
+{
+    return (float *)host_doubles((n + 1) / 2);
+}
+
+static float *read_tensor(int tensor, enum nn_part part, int slot)
+{
+    float *values = host_floats(nn_tensor_at(net, tensor).param->count);
+    OK(nn_module_read(module, tensor, part, slot, values));
+    return values;
+}
+
+static float *read_flat(struct mx_tensor t)
+{
+    float *values = host_floats((size_t)t.cols);
+    OK(ocl_read(device_queue(), t.buf, t.off * sizeof *values, (size_t)t.cols * sizeof *values, values));
+    return values;
+}
+
+/* What was planned is what is created; an empty part still has a buffer of 4 bytes. */
+static void check_plan(const char *words, int batch, int slots)
+{
+    struct ocl_device *device = ocl_queue_device(device_queue());
+    struct nn_memory m;
+    open_net(words);
+    OK(nn_memory_plan(net, device_mx(), batch, slots, &m));
+    const uint64_t parts[] = {m.params, m.grads, m.slots, m.state, m.activations, m.deltas, m.scratch};
+    uint64_t before = ocl_device_bytes(device), want = 0;
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        bool made = slots >= 0 || (i != 1 && i != 2);
+        want += made && parts[i] == 0 ? 4 : parts[i];
+        assert_true(made || parts[i] == 0);
+    }
+    open_module(batch, slots);
+    assert_int_equal(ocl_device_bytes(device) - before, want);
+    assert_true(want - nn_memory_total(&m) <= 4 * COUNT_OF(parts));
+    nn_module_close(module);
+    module = NULL;
+    assert_int_equal(ocl_device_bytes(device), before);
+}
+
+static void test_plan_is_what_is_created(void **state)
+{
+    (void)state;
+    static const int batches[] = {2, 9, 128}, slots[] = {-1, 0, 1, 2};
+    for (size_t b = 0; b < COUNT_OF(batches); b++)
+        for (size_t k = 0; k < COUNT_OF(slots); k++) {
+            check_plan(mixed, batches[b], slots[k]);
+            check_plan("input 5; relu; loss softmax", batches[b], slots[k]);
+        }
+    /* by hand: floats in multiples of 32 a tensor; outputs of layers 0 1 3 4 5 7 8 and 14 saved; the widest is 33 */
+    struct nn_memory m;
+    open_net(mixed);
+    OK(nn_memory_plan(net, device_mx(), 9, 2, &m));
+    assert_int_equal(m.params, 4 * 800);
+    assert_int_equal(m.grads, 4 * 800);
+    assert_int_equal(m.slots, 4 * 1600);
+    assert_int_equal(m.state, 4 * 64);
+    assert_int_equal(m.activations, 4 * (4 * 64 + 2 * 320 + 32 + 32));
+    assert_int_equal(m.deltas, 4 * 2 * 320);
+    OK(nn_memory_plan(net, device_mx(), 9, -1, &m));
+    assert_int_equal(m.grads + m.slots, 0);
+    assert_int_equal(m.deltas, 4 * 320);
+    open_net("input 64; dense 2; loss softmax"); /* now the input is the widest */
+    OK(nn_memory_plan(net, device_mx(), 9, 0, &m));
+    assert_int_equal(m.deltas, 4 * 2 * 9 * 64);
+}
+
+static void test_plan_refuses_too_much(void **state)
+{
+    (void)state;
+    struct nn_memory m;
+    open_net("input 1024x32x32; dense 1024; dense 1048576; dense 2; loss softmax");
+    FAILS(ST_INPUT, "t.net: 2150630432 parameters, 2147483647 are the most",
+          nn_memory_plan(net, device_mx(), 1, 1, &m));
+    open_net("input 1x4096x4096; relu; dense 2; loss softmax");
+    FAILS(ST_INPUT, "t.net: a buffer of 17179871232 bytes is needed, 16 GiB is the most: take a smaller batch",
+          nn_memory_plan(net, device_mx(), 256, 1, &m));
+}
+
+static void test_batch_too_small(void **state)
+{
+    (void)state;
+    open_net("input 4\nbatchnorm\nloss softmax");
+    FAILS(ST_INPUT, "t.net:2: batchnorm cannot train on batches of 1: 2 samples at least",
+          nn_module_open(net, device_mx(), 1, 0, &module));
+    open_module(2, 0);
+    open_module(1, -1); /* enough to evaluate */
+}
+
+/* All tensors, each of them behind the other. */
+static float *init_values(int batch, uint64_t seed, size_t *n)
+{
+    open_module(batch, 0);
+    OK(nn_module_init(module, seed));
+    float *all = host_floats(2000);
+    *n = 0;
+    for (int i = 0; i < nn_tensor_count(net); i++) {
+        struct nn_tensor t = nn_tensor_at(net, i);
+        memcpy(all + *n, read_tensor(i, t.is_state ? NN_STATE : NN_PARAM, 0), t.param->count * sizeof *all);
+        *n += t.param->count;
+    }
+    return all;
+}
+
+static void test_init_depends_on_the_seed_alone(void **state)
+{
+    (void)state;
+    size_t n, same = 0;
+    open_net(mixed);
+    const float *first = init_values(16, 5, &n), *again = init_values(3, 5, &n), *other = init_values(16, 6, &n);
+    assert_memory_equal(first, again, n * sizeof *first);
+    for (size_t i = 0; i < n; i++)
+        same += first[i] == other[i];
+    assert_int_equal(same, 7 + 7 + 7 + 7); /* batch norm's ones and zeros */
+}
+
+static void test_init_values(void **state)
+{
+    (void)state;
+    size_t n = 0, unused;
+    open_net(mixed);
+    const float *all = init_values(16, 5, &unused);
+    for (int i = 0; i < nn_tensor_count(net); i++) {
+        const struct nn_param *p = nn_tensor_at(net, i).param;
+        float least = INFINITY, most = -INFINITY;
+        for (size_t k = 0; k < p->count; k++, n++) {
+            least = fminf(least, all[n]);
+            most = fmaxf(most, all[n]);
+        }
+        double bound = p->bound, given = p->init == NN_ONE ? 1 : 0;
+        assert_true(least >= given - bound && most <= given + bound);
+        /* 99 numbers miss the outer tenth of either side with probability 2 * 0.95^99 = 0.01; the seed is fixed */
+        if (p->count >= 99)
+            assert_true(least < -0.9 * bound && most > 0.9 * bound);
+    }
+    const float *flat = read_flat(nn_module_params(module)); /* zeros between tensors */
+    assert_true(flat[210] == 0 && flat[223] == 0 && flat[799] == 0 && flat[0] == all[0]);
+}
+
+static void each_tensor(void (*visit)(int tensor, enum nn_part part, int slot))
+{
+    for (int i = 0; i < nn_tensor_count(net); i++) {
+        if (nn_tensor_at(net, i).is_state) {
+            visit(i, NN_STATE, 0);
+            continue;
+        }
+        visit(i, NN_PARAM, 0);
+        visit(i, NN_GRAD, 0);
+        visit(i, NN_SLOT, 0);
+        visit(i, NN_SLOT, 1);
+    }
+}
+
+static float value_of(int tensor, enum nn_part part, int slot, size_t k)
+{
+    return (float)(tensor * 100000 + (int)part * 10000 + slot * 1000 + (int)k);
+}
+
+static void write_one(int tensor, enum nn_part part, int slot)
+{
+    size_t n = nn_tensor_at(net, tensor).param->count;
+    float *values = host_floats(n);
+    for (size_t k = 0; k < n; k++)
+        values[k] = value_of(tensor, part, slot, k);
+    OK(nn_module_write(module, tensor, part, slot, values));
+}
+
+static void check_one(int tensor, enum nn_part part, int slot)
+{
+    const float *values = read_tensor(tensor, part, slot);
+    for (size_t k = 0; k < nn_tensor_at(net, tensor).param->count; k++)
+        assert_true(values[k] == value_of(tensor, part, slot, k));
+}
+
+static void check_zero(struct mx_tensor t)
+{
+    const float *values = read_flat(t);
+    assert_int_equal(t.cols, 800);
+    for (int i = 0; i < t.cols; i++)
+        assert_true(values[i] == 0);
+}
+
+static void test_read_and_write(void **state)
+{
+    (void)state;
+    open_net(mixed);
+    open_module(4, 2);
+    check_zero(nn_module_grads(module));
+    check_zero(nn_module_slot(module, 0));
+    check_zero(nn_module_slot(module, 1));
+    each_tensor(write_one);
+    each_tensor(check_one);
+    /* the flat views are the same memory */
+    assert_true(read_flat(nn_module_params(module))[320] == value_of(6, NN_PARAM, 0, 0));
+    assert_true(read_flat(nn_module_grads(module))[320] == value_of(6, NN_GRAD, 0, 0));
+    assert_true(read_flat(nn_module_slot(module, 1))[320] == value_of(6, NN_SLOT, 1, 0));
+}
+
+static void test_tensors_that_are_not_there(void **state)
+{
+    (void)state;
+    float values[1];
+    open_net("input 2; batchnorm; loss softmax"); /* 0.weight, 0.bias, 0.running_mean, 0.running_var */
+    open_module(4, 1);
+    FAILS(ST_INTERNAL, "no tensor 4 of part 0, slot 0", nn_module_read(module, 4, NN_PARAM, 0, values));
+    FAILS(ST_INTERNAL, "no tensor 2", nn_module_read(module, 2, NN_PARAM, 0, values));
+    FAILS(ST_INTERNAL, "no tensor 2", nn_module_write(module, 2, NN_GRAD, 0, values));
+    FAILS(ST_INTERNAL, "no tensor 1", nn_module_write(module, 1, NN_STATE, 0, values));
+    FAILS(ST_INTERNAL, "no tensor 0 of part 3, slot 1", nn_module_read(module, 0, NN_SLOT, 1, values));
+    FAILS(ST_INTERNAL, "no tensor 0", nn_module_read(module, 0, NN_SLOT, -1, values));
+    open_module(4, -1);
+    FAILS(ST_INTERNAL, "no tensor 0 of part 1", nn_module_read(module, 0, NN_GRAD, 0, values));
+    FAILS(ST_INTERNAL, "no tensor 0 of part 3", nn_module_read(module, 0, NN_SLOT, 0, values));
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_plan_is_what_is_created),
+        TEST(test_plan_refuses_too_much),
+        TEST(test_batch_too_small),
+        TEST(test_init_depends_on_the_seed_alone),
+        TEST(test_init_values),
+        TEST(test_read_and_write),
+        TEST(test_tensors_that_are_not_there),
+    };
+    return cmocka_run_group_tests_name("module", tests, device_open, device_close);
+}

@@ -7,7 +7,7 @@ data=fashion-mnist
 
 "$build/clutch" devices
 echo
-"$build/clutch" train assets/nets/mlp.net --data "$data" --epochs 4 --batch 250 --weight-decay 0.001 \
+"$build/clutch" train assets/nets/mlp.net --data "$data" --epochs 4 --batch 250 --weight-decay 0.003 \
     --out "$build/demo" --force
 echo
 "$build/clutch" eval "$build/demo"

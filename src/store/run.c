@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const written[] = {"metrics.jsonl", "model.safetensors", "run.json", "trace.json"};
+static const char *const written[] = {"metrics.jsonl", "model.safetensors", "checkpoint.safetensors", "run.json",
+                                      "trace.json"};
 
 struct store_run {
     char path[PATH_MAX], pictures[PATH_MAX], metrics[PATH_MAX];

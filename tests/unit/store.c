@@ -272,8 +272,8 @@ static void test_run_keeps_metrics(void **state)
 static void test_run_overwrites_only_when_forced(void **state)
 {
     (void)state;
-    static const char *const goes[] = {"metrics.jsonl", "model.safetensors", "run.json", "trace.json",
-                                       "pictures/0.weight.png"};
+    static const char *const goes[] = {"metrics.jsonl", "model.safetensors", "checkpoint.safetensors", "run.json",
+                                       "trace.json", "pictures/0.weight.png"};
     static const char *const stays[] = {"notes.txt", "pictures/mine.jpg", "pictures/.png"};
     struct store_run *run;
     const char *path = at("forced/");

@@ -153,19 +153,28 @@ struct ocl_times {
     uint64_t busy_ns; /* sum of the launches' times on the device */
 };
 
+/* One launch of a trace: its time on the device behind the one before it, and the work that was said of it. */
+struct ocl_launch {
+    const char *name; /* of the kernel; lives as long as the queue */
+    uint64_t ns;
+    double flops, bytes;
+};
+
 /* Between begin and end every launch is timed by the device's own profiling. `ocl_trace_end` only marks the end; after
- * a later wait, `ocl_trace_read` gives the times (launches -1 where the device did not tell). At most OCL_TRACE_MAX
- * launches. */
+ * a later wait, `ocl_trace_read` gives the times (launches -1 where the device did not tell), and where `each` is not
+ * NULL, those of every launch. At most OCL_TRACE_MAX launches. */
 void ocl_trace_begin(struct ocl_queue *q);
 void ocl_trace_end(struct ocl_queue *q);
-struct ocl_times ocl_trace_read(struct ocl_queue *q);
+struct ocl_times ocl_trace_read(struct ocl_queue *q, struct ocl_launch each[OCL_TRACE_MAX]);
+/* Says of the next launch how many floating-point operations and bytes of device memory it cannot do without. */
+void ocl_trace_work(struct ocl_queue *q, double flops, double bytes);
 
 /* ---- for a library that takes OpenCL handles itself (mx/clblast.c) ----------------------------------------------- */
 
 void *ocl_queue_native(struct ocl_queue *q);       /* cl_command_queue */
 void *ocl_buf_native(const struct ocl_buf *b);     /* cl_mem */
-/* Where the library shall store the cl_event of its last launch, or NULL while nothing is timed. */
-void **ocl_trace_slot(struct ocl_queue *q);
+/* Where the library shall store the cl_event of its last launch, or NULL while nothing is timed. `name`: a constant. */
+void **ocl_trace_slot(struct ocl_queue *q, const char *name);
 const char *ocl_error_name(int code);              /* "CL_OUT_OF_RESOURCES" */
 
 #endif

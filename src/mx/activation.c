@@ -3,6 +3,7 @@
 
 enum st mx_act(struct mx *m, struct mx_activation phi, struct mx_tensor x, struct mx_tensor y)
 {
+    mx_moves(m, 2 * mx_size(x));
     return mx_run(m, K_ACT_FORWARD, phi.kind, mx_size(x), 1,
                   OCL_ARGS(ocl_u(mx_size(x)), MX_ARG(x), MX_ARG(y), ocl_f(phi.slope)));
 }
@@ -10,6 +11,7 @@ enum st mx_act(struct mx *m, struct mx_activation phi, struct mx_tensor x, struc
 enum st mx_act_backward(struct mx *m, struct mx_activation phi, struct mx_tensor y, struct mx_tensor dy,
                         struct mx_tensor dx)
 {
+    mx_moves(m, 3 * mx_size(y));
     return mx_run(m, K_ACT_BACKWARD, phi.kind, mx_size(y), 1,
                   OCL_ARGS(ocl_u(mx_size(y)), MX_ARG(y), MX_ARG(dy), MX_ARG(dx), ocl_f(phi.slope)));
 }
@@ -17,6 +19,7 @@ enum st mx_act_backward(struct mx *m, struct mx_activation phi, struct mx_tensor
 enum st mx_bias_act(struct mx *m, struct mx_activation phi, struct mx_tensor x, struct mx_tensor bias,
                     struct mx_tensor y)
 {
+    mx_moves(m, 2 * mx_size(x) + mx_size(bias));
     return mx_run(m, K_BIAS_ACT, phi.kind, (size_t)x.cols, (size_t)x.rows,
                   OCL_ARGS(ocl_u((size_t)x.rows), ocl_u((size_t)x.cols), MX_ARG(x), MX_ARG(bias), MX_ARG(y),
                            ocl_f(phi.slope)));
@@ -26,6 +29,7 @@ enum st mx_bias_act_backward(struct mx *m, struct mx_activation phi, struct mx_t
                              struct mx_tensor dx, struct mx_tensor dbias)
 {
     size_t chunks = (size_t)mx_chunks(y.rows);
+    mx_moves(m, 3 * mx_size(y));
     enum st s = mx_run(m, K_BIAS_ACT_BACKWARD, phi.kind, (size_t)y.cols, chunks,
                        OCL_ARGS(ocl_u((size_t)y.rows), ocl_u((size_t)y.cols), ocl_u(chunks), MX_ARG(y), MX_ARG(dy),
                                 MX_ARG(dx), ocl_b(m->scratch), ocl_f(phi.slope)));

@@ -6,6 +6,7 @@
 static enum st batch_moments(struct mx *m, const struct mx_batchnorm *bn, struct mx_tensor x)
 {
     size_t chunks = (size_t)mx_chunks(x.rows);
+    mx_moves(m, mx_size(x));
     enum st s = mx_run(m, K_BN_MOMENTS_PARTIAL, bn->phi.kind, (size_t)x.cols, chunks,
                        OCL_ARGS(SIZES(x), MX_ARG(x), ocl_b(m->scratch)));
     if (s != ST_OK)
@@ -29,6 +30,7 @@ enum st mx_batchnorm_forward(struct mx *m, const struct mx_batchnorm *bn, bool t
     enum st s = training ? batch_moments(m, bn, x) : running_moments(m, bn, x);
     if (s != ST_OK)
         return s;
+    mx_moves(m, 2 * mx_size(x));
     return mx_run(m, K_BN_APPLY, bn->phi.kind, (size_t)x.cols, chunks,
                   OCL_ARGS(SIZES(x), MX_ARG(x), MX_ARG(bn->saved), MX_ARG(bn->gamma), MX_ARG(bn->beta), MX_ARG(y),
                            ocl_f(bn->phi.slope)));
@@ -39,11 +41,13 @@ enum st mx_batchnorm_backward(struct mx *m, const struct mx_batchnorm *bn, struc
 {
     size_t chunks = (size_t)mx_chunks(x.rows), cols = (size_t)x.cols;
     enum st s = ST_OK;
+    mx_moves(m, 3 * mx_size(x));
     TRY(mx_run(m, K_BN_BACKWARD_PARTIAL, bn->phi.kind, cols, chunks,
                OCL_ARGS(SIZES(x), MX_ARG(x), MX_ARG(y), MX_ARG(dy), MX_ARG(bn->saved), ocl_b(m->scratch),
                         ocl_f(bn->phi.slope))));
     TRY(mx_run(m, K_BN_BACKWARD_FINISH, bn->phi.kind, cols, 1,
                OCL_ARGS(SIZES(x), ocl_b(m->scratch), MX_ARG(dgamma), MX_ARG(dbeta))));
+    mx_moves(m, 4 * mx_size(x));
     TRY(mx_run(m, K_BN_BACKWARD, bn->phi.kind, cols, chunks,
                OCL_ARGS(SIZES(x), MX_ARG(x), MX_ARG(y), MX_ARG(dy), MX_ARG(bn->saved), MX_ARG(bn->gamma),
                         MX_ARG(dgamma), MX_ARG(dbeta), MX_ARG(dx), ocl_f(bn->phi.slope))));

@@ -57,7 +57,7 @@ static enum st run(struct mx *m, const struct gemm_call *g)
         CLBlastLayoutRowMajor, transpose(g->trans_a), transpose(g->trans_b), (size_t)g->M, (size_t)g->N, (size_t)g->K,
         g->alpha, ocl_buf_native(g->a.buf), g->a.off, (size_t)g->a.ld, ocl_buf_native(g->b.buf), g->b.off,
         (size_t)g->b.ld, g->beta, ocl_buf_native(g->c.buf), g->c.off, (size_t)g->c.ld, &queue,
-        (cl_event *)ocl_trace_slot(m->queue), m->scratch ? ocl_buf_native(m->scratch) : NULL);
+        (cl_event *)ocl_trace_slot(m->queue, "clblast gemm"), m->scratch ? ocl_buf_native(m->scratch) : NULL);
     return check(m, code, "CLBlastSgemmWithTempBuffer");
 }
 

@@ -17,6 +17,7 @@ size_t mx_columns_scratch(int rows, int cols)
 
 enum st mx_column_finish(struct mx *m, size_t chunks, float alpha, float beta, struct mx_tensor out)
 {
+    mx_moves(m, chunks * mx_size(out));
     return mx_run(m, K_COLUMN_FINISH, MX_IDENTITY, (size_t)out.cols, 1,
                   OCL_ARGS(ocl_u((size_t)out.cols), ocl_u(chunks), ocl_b(m->scratch), ocl_f(alpha), ocl_f(beta),
                            MX_ARG(out)));
@@ -25,6 +26,7 @@ enum st mx_column_finish(struct mx *m, size_t chunks, float alpha, float beta, s
 enum st mx_column_sum(struct mx *m, float alpha, struct mx_tensor x, float beta, struct mx_tensor out)
 {
     size_t chunks = (size_t)mx_chunks(x.rows);
+    mx_moves(m, mx_size(x));
     enum st s = mx_run(m, K_COLUMN_PARTIAL, MX_IDENTITY, (size_t)x.cols, chunks,
                        OCL_ARGS(ocl_u((size_t)x.rows), ocl_u((size_t)x.cols), ocl_u(chunks), MX_ARG(x),
                                 ocl_b(m->scratch)));

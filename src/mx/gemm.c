@@ -48,5 +48,7 @@ enum st mx_gemm(struct mx *m, bool trans_a, bool trans_b, float alpha, struct mx
     if ((trans_a ? a.cols : a.rows) != g.M || (trans_b ? b.cols : b.rows) != g.K || (trans_b ? b.rows : b.cols) != g.N)
         return st_fail(ST_INTERNAL, "product of shapes (%d, %d)%s and (%d, %d)%s into (%d, %d)", a.rows, a.cols,
                        trans_a ? "^T" : "", b.rows, b.cols, trans_b ? "^T" : "", c.rows, c.cols);
+    ocl_trace_work(m->queue, 2.0 * g.M * g.N * g.K,
+                   4.0 * ((double)mx_size(a) + (double)mx_size(b) + (double)mx_size(c)));
     return m->gemm->run(m, &g);
 }

@@ -82,6 +82,12 @@ static inline size_t mx_size(struct mx_tensor t)
     return (size_t)t.rows * (size_t)t.cols;
 }
 
+/* Says of the next launch that it moves `n` values between device memory and itself. */
+static inline void mx_moves(struct mx *m, size_t n)
+{
+    ocl_trace_work(m->queue, 0, 4.0 * (double)n);
+}
+
 /* The two kernel arguments of a tensor. */
 #define MX_ARG(t) ocl_b((t).buf), ocl_u((t).off)
 

@@ -11,6 +11,7 @@ static enum st run_rows(struct mx *m, enum kernel which, size_t rows, const stru
 enum st mx_softmax_loss(struct mx *m, struct mx_tensor z, struct ocl_buf *labels, struct mx_tensor delta,
                         struct mx_tensor per_row)
 {
+    mx_moves(m, 2 * mx_size(z));
     return run_rows(m, K_SOFTMAX_LOSS, (size_t)z.rows,
                     OCL_ARGS(ocl_u((size_t)z.rows), ocl_u((size_t)z.cols), MX_ARG(z), ocl_b(labels), MX_ARG(delta),
                              MX_ARG(per_row)));
@@ -18,6 +19,7 @@ enum st mx_softmax_loss(struct mx *m, struct mx_tensor z, struct ocl_buf *labels
 
 enum st mx_softmax(struct mx *m, struct mx_tensor z, struct mx_tensor p)
 {
+    mx_moves(m, 2 * mx_size(z));
     return run_rows(m, K_SOFTMAX, (size_t)z.rows,
                     OCL_ARGS(ocl_u((size_t)z.rows), ocl_u((size_t)z.cols), MX_ARG(z), MX_ARG(p)));
 }

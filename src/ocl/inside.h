@@ -55,6 +55,8 @@ struct ocl_queue {
     bool profiled, tracing;
     int events; /* of the trace, at most OCL_TRACE_MAX */
     cl_event event[OCL_TRACE_MAX];
+    struct ocl_launch launch[OCL_TRACE_MAX]; /* of each event; ns is filled when read */
+    double flops, bytes;                     /* of the next launch */
 };
 
 /* Counters of ocl_counts(): any thread adds; tests and reports read. */

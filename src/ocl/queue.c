@@ -194,7 +194,7 @@ enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[
         global[i] = (items[i] + local[i] - 1) / local[i] * local[i];
     OCL_COUNT(launches);
     cl_int code = OCL_CALL(clEnqueueNDRangeKernel(q->handle, k->handle, 2, NULL, global, local, 0, NULL,
-                                                  (cl_event *)ocl_trace_slot(q)));
+                                                  (cl_event *)ocl_trace_slot(q, k->name)));
     return st_context(ocl_check(code, "clEnqueueNDRangeKernel", q->device), "kernel %s", k->name);
 }
 
@@ -211,15 +211,23 @@ void ocl_trace_end(struct ocl_queue *q)
     q->tracing = false;
 }
 
-void **ocl_trace_slot(struct ocl_queue *q)
+void ocl_trace_work(struct ocl_queue *q, double flops, double bytes)
+{
+    q->flops = flops;
+    q->bytes = bytes;
+}
+
+void **ocl_trace_slot(struct ocl_queue *q, const char *name)
 {
     if (!q->tracing || q->events == OCL_TRACE_MAX)
         return NULL;
+    q->launch[q->events] = (struct ocl_launch){.name = name, .flops = q->flops, .bytes = q->bytes};
+    q->flops = q->bytes = 0;
     q->event[q->events] = NULL;
     return (void **)&q->event[q->events++];
 }
 
-struct ocl_times ocl_trace_read(struct ocl_queue *q)
+struct ocl_times ocl_trace_read(struct ocl_queue *q, struct ocl_launch each[OCL_TRACE_MAX])
 {
     struct ocl_times t = {.launches = q->profiled ? q->events : -1};
     cl_ulong end_before = 0;
@@ -233,8 +241,10 @@ struct ocl_times ocl_trace_read(struct ocl_queue *q)
         }
         if (start < end_before) /* time that two launches share counts once */
             start = end_before;
-        if (end > start)
-            t.busy_ns += end - start;
+        q->launch[i].ns = end > start ? end - start : 0;
+        t.busy_ns += q->launch[i].ns;
+        if (each)
+            each[i] = q->launch[i];
         end_before = end > end_before ? end : end_before;
     }
     forget_events(q);

@@ -52,7 +52,7 @@ static enum st collect(struct train *t, struct train_result *sum)
     int n = t->pending;
     t->pending = 0;
     TRY(ocl_read(t->queue, t->meter_buf, 0, 2 * (size_t)n * sizeof *t->meter, t->meter));
-    struct ocl_times times = ocl_trace_read(t->queue);
+    struct ocl_times times = ocl_trace_read(t->queue, NULL);
     if (times.launches > 0) {
         t->traced++;
         t->traced_ns += times.busy_ns;

@@ -342,24 +342,30 @@ static void test_trace(void **state)
     OK(ocl_buf_create(device, 16, &buf));
     OK(ocl_kernel_get(queue, "mark", "mark", "-DEXTRA=7", &k));
     launch(k, 1);
+    static struct ocl_launch each[OCL_TRACE_MAX];
     ocl_trace_begin(queue);
-    launch(k, 3);
+    launch(k, 2);
+    ocl_trace_work(queue, 5, 16);
+    launch(k, 1);
     ocl_trace_end(queue);
     launch(k, 2);
     OK(ocl_wait(queue));
-    struct ocl_times t = ocl_trace_read(queue);
+    struct ocl_times t = ocl_trace_read(queue, each);
     if (t.launches == -1)
         skip(); /* the device does not tell */
     assert_int_equal(t.launches, 3);
     assert_true(t.busy_ns > 0);
-    t = ocl_trace_read(queue); /* read once */
+    assert_int_equal(each[0].ns + each[1].ns + each[2].ns, t.busy_ns);
+    assert_string_equal(each[2].name, "mark");
+    assert_true(each[1].flops == 0 && each[1].bytes == 0 && each[2].flops == 5 && each[2].bytes == 16);
+    t = ocl_trace_read(queue, NULL); /* read once */
     assert_int_equal(t.launches, 0);
     assert_int_equal(t.busy_ns, 0);
     ocl_trace_begin(queue);
     launch(k, OCL_TRACE_MAX + 10);
     ocl_trace_end(queue);
     OK(ocl_wait(queue));
-    t = ocl_trace_read(queue);
+    t = ocl_trace_read(queue, NULL);
     assert_int_equal(t.launches, OCL_TRACE_MAX);
     assert_true(t.busy_ns > 0);
 }

@@ -45,6 +45,7 @@ enum mx_op {
     MX_DROPOUT,
     MX_OPTIMIZER,
     MX_GATHER,
+    MX_PEAK,
     MX_OPS
 };
 
@@ -170,5 +171,12 @@ struct mx_gather {
 };
 /* Row r of x (B, channels * hw) and of out_labels (uint32, B) from sample order[first + r]. */
 MUST_USE enum st mx_gather(struct mx *m, const struct mx_gather *g, struct mx_tensor x, struct ocl_buf *out_labels);
+
+/* ---- measuring --------------------------------------------------------------------------------------------------- */
+
+/* Every element of `out` runs chains of multiply-adds x = x b + a for `loops` turns and is their sum: no memory traffic
+ * but its store. The second tells how many floating-point operations one call is. */
+MUST_USE enum st mx_fma_chains(struct mx *m, uint32_t loops, float a, float b, struct mx_tensor out);
+double mx_fma_flops(const struct mx *m, uint32_t loops, struct mx_tensor out);
 
 #endif

@@ -87,6 +87,21 @@ MUST_USE enum st train_epoch_run(struct train *t, const struct train_watch *watc
 /* `n` steps on, within or across epochs; losses (n) of each step's batch. For tests and benchmarks. WAITS at the end.
  * */
 MUST_USE enum st train_steps(struct train *t, int n, double *losses);
+
+/* Where a step's time goes, kernel by kernel. Figures are per step. */
+enum { TRAIN_KERNELS_MAX = 64 };
+struct train_kernel {
+    const char *name; /* lives as long as the train */
+    double launches, ns, flops, bytes;
+};
+struct train_profile {
+    double wall_ns;    /* best of five windows of 100 steps, nothing timed within them */
+    double median_ns;  /* their median */
+    int kernel_count;  /* in the order of first launch */
+    struct train_kernel kernel[TRAIN_KERNELS_MAX];
+};
+/* Trains on while measuring. ST_DEVICE where the device does not tell times. WAITS. */
+MUST_USE enum st train_profile_run(struct train *t, int steps, struct train_profile *out);
 int train_epochs_done(const struct train *t);
 uint64_t train_steps_done(const struct train *t);
 

@@ -19,7 +19,7 @@ struct command {
     enum st (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict;
+extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_bench;
 
 const char *cmd_version(void);
 

@@ -19,7 +19,7 @@ enum st mx_choose_gemm(struct mx *m, const char *provider)
 {
     if (!provider) {
         bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
-        m->gemm = cpu ? &gemm_tile : &gemm_clblast;
+        m->gemm = !cpu ? &gemm_clblast : m->vec > 1 ? &gemm_tile : &gemm_plain;
         return ST_OK;
     }
     for (size_t i = 0; i < COUNT_OF(providers); i++)

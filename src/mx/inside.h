@@ -28,6 +28,7 @@ enum kernel {
     K_SGD,
     K_ADAM,
     K_GATHER,
+    K_FMA_CHAINS,
     KERNELS
 };
 

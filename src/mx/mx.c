@@ -33,6 +33,7 @@ static const struct kernel_row kernels[KERNELS] = {
     [K_SGD] = {MX_OPTIMIZER, "optimizer", "sgd", false},
     [K_ADAM] = {MX_OPTIMIZER, "optimizer", "adam", false},
     [K_GATHER] = {MX_GATHER, "gather", "gather", false},
+    [K_FMA_CHAINS] = {MX_PEAK, "peak", "fma_chains", false},
 };
 
 /* The widest vector that OpenCL C has and the device says it computes with; GPUs say 1 and work item by item. */

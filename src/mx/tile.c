@@ -45,6 +45,11 @@ static enum st get_kernel(struct mx *m, bool trans_a, bool trans_b, struct ocl_k
 {
     struct ocl_kernel **k = &m->tile[trans_a][trans_b];
     char options[128];
+    /* A tile without vectors gains nothing, and its work-items turn so many loops that Mesa's llvmpipe, which has none,
+     * quietly ends them: it stops a work-item after 65535 turns in all. */
+    if (m->vec == 1)
+        return st_fail(ST_DEVICE, "products by tile need vectors, which device %s does not have: plain is for it",
+                       ocl_device_label(ocl_queue_device(m->queue)));
     if (!*k) {
         snprintf(options, sizeof options, "-DVEC=%d -DROWS=%d -DKC=%d -DPANELS=%d -DTRANS_A=%d -DTRANS_B=%d", m->vec,
                  tile_rows(m), KC, PANELS, trans_a, trans_b);

@@ -71,9 +71,8 @@ extern struct ocl_counters ocl_counters;
 #define OCL_CALL(call) (fault_here() ? CL_OUT_OF_RESOURCES : (call))
 
 /* TRY(ocl_check(OCL_CALL(clX(...)), "clX", device)) */
-#define ocl_check(code, what, device) \
-    ((code) == CL_SUCCESS ? ST_OK : ocl_fail_at(__FILE__, __LINE__, (code), (what), (device)))
-MUST_USE enum st ocl_fail_at(const char *file, int line, cl_int code, const char *what, const struct ocl_device *d);
+#define ocl_check(code, what, device) ocl_check_at(__FILE__, __LINE__, (code), (what), (device))
+MUST_USE enum st ocl_check_at(const char *file, int line, cl_int code, const char *what, const struct ocl_device *d);
 
 MUST_USE enum st ocl_program_get(struct ocl_device *d, const char *file, const char *options,
                                  const struct ocl_program **out);

@@ -33,8 +33,10 @@ const char *ocl_error_name(int code)
     return "unknown code";
 }
 
-enum st ocl_fail_at(const char *file, int line, cl_int code, const char *what, const struct ocl_device *d)
+enum st ocl_check_at(const char *file, int line, cl_int code, const char *what, const struct ocl_device *d)
 {
+    if (code == CL_SUCCESS)
+        return ST_OK;
     return st_fail_at(ST_DEVICE, file, line, "%s failed: %s (%d)%s%s", what, ocl_error_name(code), code,
                       d ? " on device " : "", d ? d->label : "");
 }

@@ -57,4 +57,7 @@ void ref_adam(const struct mx_adam *o, size_t n, double *w, const double *g, dou
 void ref_gather(int rows, int channels, int hw, size_t first, const uint8_t *pixels, const uint8_t *labels,
                 const uint32_t *order, const double *scale, double *x, uint32_t *label);
 
+/* out[i] = sum over 12 chains c of `width` equal values x = x b + a, `loops` turns from x = a + c */
+void ref_fma_chains(size_t n, int width, uint32_t loops, double a, double b, double *out);
+
 #endif

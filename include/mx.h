@@ -51,8 +51,8 @@ enum mx_op {
 
 struct mx; /* belongs to its queue's thread */
 
-/* `provider` names the source of GEMM ("plain", "clblast", "tile"); NULL chooses by device: tile on CPUs, else CLBlast.
- * ST_INPUT for an unknown name. Caller closes before the queue. */
+/* `provider` names the source of GEMM ("plain", "clblast", "tile"); NULL chooses by device: tile on CPUs (plain
+ * where they have no vectors), else CLBlast. ST_INPUT for an unknown name. Caller closes before the queue. */
 MUST_USE enum st mx_open(struct ocl_queue *q, const char *provider, struct mx **out);
 void mx_close(struct mx *m); /* accepts NULL */
 struct ocl_queue *mx_queue(const struct mx *m);

@@ -69,7 +69,10 @@ static enum st bench_provider(const struct bench *b, struct product *p, struct m
     size_t floats;
     double difference;
     TRY(mx_open(mx_queue(b->mx), provider, &mx));
-    TRY(mx_prepare(mx, MX_GEMM, MX_IDENTITY));
+    if (mx_prepare(mx, MX_GEMM, MX_IDENTITY) != ST_OK) { /* not every provider is for every device */
+        note("left out: %s", st_message());
+        goto out;
+    }
     TRY(mx_gemm_scratch(mx, p->trans_a, p->trans_b, p->M, p->N, p->K, &floats));
     TRY(ocl_buf_create(b->device, floats * sizeof(float), &scratch));
     mx_give_scratch(mx, scratch);

@@ -1,5 +1,5 @@
-// How fast a device multiplies and adds: CHAINS chains x = x * b + a of VEC values each, that do not wait for one another.
-// out[i] = sum over the chains c and the values of chain c after `loops` turns, from x = a + c.
+// How fast a device multiplies and adds: CHAINS chains x = x * b + a of VEC values each, that do not wait for one
+// another. out[i] = sum over the chains c and the values of chain c after `loops` turns, from x = a + c.
 // Shapes: out (n). Launch: n x 1. Defines: VEC (common.cl). Twin: ref_fma_chains.
 
 #define CHAINS 12

@@ -165,7 +165,7 @@ kernel void gemm_tile(uint M, uint N, uint K, uint items_m, uint items_n, float 
                       uint lda, global const float *B, uint bo, uint ldb, float beta, global float *C, uint co,
                       uint ldc, global float *scratch)
 {
-    uint item = get_global_id(0), at_n = item % items_n, at_m = item / items_n;
+    uint item = get_global_id(0), at_m = item / items_n, at_n = item - at_m * items_n;
     if (at_m >= items_m)
         return;
     uint panels = (N + COLS - 1) / COLS, tiles = (M + ROWS - 1) / ROWS;

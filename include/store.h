@@ -85,8 +85,8 @@ struct store_run; /* a run folder being written */
 
 /* Makes `path` a run folder with pictures/ in it. An existing one that is not empty is ST_INPUT unless `force`, which
  * removes the files a run writes (metrics.jsonl, model.safetensors, checkpoint.safetensors, run.json, trace.json, the
- * PNGs in pictures/) and no others. A folder that cannot be made or written is ST_INPUT. `path` NULL takes the first free of runs/NAME-001, -002,
- * ... and then only `name` counts. */
+ * PNGs in pictures/) and no others. A folder that cannot be made or written is ST_INPUT. `path` NULL takes the first
+ * free of runs/NAME-001, -002, ... and then only `name` counts. */
 MUST_USE enum st store_run_create(const char *path, const char *name, bool force, struct store_run **out);
 const char *store_run_path(const struct store_run *run);
 /* Removes the folders that store_run_create made, where nothing was written to them yet: for failures at the start.

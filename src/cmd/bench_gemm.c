@@ -22,7 +22,8 @@ static const char *form_name(const struct product *p)
     return p->trans_a ? (p->trans_b ? "TT" : "TN") : p->trans_b ? "NT" : "NN";
 }
 
-/* Largest difference from the plain kernels' result, relative to K: each product of two values below 1 adds a rounding. */
+/* Largest difference from the plain kernels' result, relative to K: each product of two values below 1 adds a rounding.
+ * */
 static enum st compare(struct mx *mx, struct product *p, struct mx_tensor plain, double *difference)
 {
     enum st s = ST_OK;
@@ -70,7 +71,7 @@ static enum st bench_provider(const struct bench *b, struct product *p, struct m
     double difference;
     TRY(mx_open(mx_queue(b->mx), provider, &mx));
     if (mx_prepare(mx, MX_GEMM, MX_IDENTITY) != ST_OK) { /* not every provider is for every device */
-        note("left out: %s", st_message());
+        note("%s", st_message());
         goto out;
     }
     TRY(mx_gemm_scratch(mx, p->trans_a, p->trans_b, p->M, p->N, p->K, &floats));
@@ -156,6 +157,21 @@ static enum st parse_shape(const char *word, int shape[3])
     return ST_OK;
 }
 
+static enum st check_provider(const char *name)
+{
+    struct text known = {0};
+    for (int i = 0; mx_gemm_provider(i); i++) {
+        if (!name || strcmp(name, mx_gemm_provider(i)) == 0) {
+            text_free(&known);
+            return ST_OK;
+        }
+        text_add(&known, " %s", mx_gemm_provider(i));
+    }
+    enum st s = st_fail(ST_INPUT, "unknown GEMM provider '%s'; known:%s", name, known.failed ? " ?" : known.s);
+    text_free(&known);
+    return s;
+}
+
 enum st bench_gemm(struct bench *b)
 {
     /* what steps of the nets in assets/nets are made of, squares, awkward sizes, and small ones */
@@ -165,15 +181,15 @@ enum st bench_gemm(struct bench *b)
     enum st s = ST_OK;
     struct peaks peak;
     int shape[3];
+    if (b->shape)
+        TRY(parse_shape(b->shape, shape));
+    TRY(check_provider(b->provider));
     TRY(measure_peaks(b->mx, &peak));
     if (!b->json)
         printf("peak %.1f GFLOP/s\n%-16s %-3s %-8s %9s %9s %10s %8s\n", peak.flops * 1e-9, "MxNxK", "", "provider",
                "GFLOP/s", "median", "us", "of peak");
-    if (b->shape) {
-        TRY(parse_shape(b->shape, shape));
-        TRY(bench_shape(b, shape[0], shape[1], shape[2], peak.flops));
-        return ST_OK;
-    }
+    if (b->shape)
+        return bench_shape(b, shape[0], shape[1], shape[2], peak.flops);
     for (size_t i = 0; i < COUNT_OF(list); i++)
         TRY(bench_shape(b, list[i][0], list[i][1], list[i][2], peak.flops));
 out:

@@ -197,7 +197,7 @@ static void check_refused(const char *net, uint64_t units, const char *words)
           train_open(ocl_queue_device(device_queue()), r->net, &r->options, &r->set, &r->scaling, 65536, &memory,
                      &r->train));
     assert_int_equal(ocl_counts().buffers, buffers);
-    if (strstr(words, "the run needs"))
+    if (memory.total) /* what is larger than OpenCL's 32-bit sizes is not added up */
         assert_true(memory.total > memory.net.deltas && memory.net.deltas >= 2 * 65536 * 4 * units);
 }
 
@@ -211,11 +211,11 @@ static void test_net_larger_than_the_device(void **state)
      * */
     uint64_t all = f->memory_bytes / 12 / 65536, one = f->buffer_bytes_max / 8 / 65536 + 1;
     if (all < 32000)
-        check_refused(net, all + 1, "the run needs ");
+        check_refused(net, all + 1, ", which has ");
     else
         print_message("the device is too large to be too small: %llu bytes\n", (unsigned long long)f->memory_bytes);
     if (one < all / 10 * 8 && one < 32000)
-        check_refused(net, one, "the run needs a buffer of ");
+        check_refused(net, one, ", where one holds ");
     else
         print_message("a buffer may hold most of the device: %llu bytes\n", (unsigned long long)f->buffer_bytes_max);
 }

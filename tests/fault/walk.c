@@ -1,0 +1,344 @@
+/*
+ * The program with its N-th fallible call failing (CLUTCH_FAULT=N), for N that grow until a run ends before its N-th:
+ * each run must end with an error and its one line, or well, and leave files that can be read.
+ *
+ * CLUTCH is the program; the test is skipped without it. N grows by one at first and then by a few percent;
+ * CLUTCH_WALK=all takes every N, for a build with sanitizers.
+ */
+#include "support/check.h"
+
+#include "store.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TRAIN "train 'input 1x6x6; dense 8; batchnorm; relu; dropout 0.2; dense 4; loss softmax' --data data " \
+              "--batch 8 --epochs 2 --out "
+
+enum { EPOCHS = 2, TENSORS = 9, LATE = 80, SECONDS_MAX = 60, FILE_BYTES_MAX = 1 << 24 };
+
+static const char *const run_files[] = {"run.json", "metrics.jsonl", "model.safetensors", "checkpoint.safetensors",
+                                        "pictures/0.weight.png"};
+
+/* Paths below the test's folder; good for eight more calls. */
+static const char *at(const char *folder, const char *file)
+{
+    static char path[8][PATH_MAX];
+    static int next;
+    char *out = path[next = (next + 1) % 8];
+    if (snprintf(out, PATH_MAX, "%s/%s%s%s", check_folder(), folder, file[0] ? "/" : "", file) >= PATH_MAX)
+        fail_msg("path too long: %s", file);
+    return out;
+}
+
+static char *read_text(const char *path)
+{
+    char *text;
+    size_t len;
+    OK(file_read(path, FILE_BYTES_MAX, &text, &len));
+    return text;
+}
+
+/* ---- what the program works on ----------------------------------------------------------------------------------- */
+
+static void write_split(const char *part, uint8_t n)
+{
+    uint8_t pictures[16 + 40 * 36] = {0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 6, 0, 0, 0, 6};
+    uint8_t labels[8 + 40] = {0, 0, 8, 1, 0, 0, 0, n};
+    char name[64];
+    struct rng r;
+    rng_init(&r, 1, n);
+    for (int i = 0; i < n * 36; i++)
+        pictures[16 + i] = (uint8_t)rng_below(&r, 256);
+    for (int i = 0; i < n; i++)
+        labels[8 + i] = (uint8_t)(i % 4);
+    snprintf(name, sizeof name, "%s-images-idx3-ubyte", part);
+    OK(file_write(at("data", name), pictures, 16 + (size_t)n * 36));
+    snprintf(name, sizeof name, "%s-labels-idx1-ubyte", part);
+    OK(file_write(at("data", name), labels, 8 + (size_t)n));
+}
+
+static void write_picture(void)
+{
+    struct store_picture p;
+    OK(store_picture_new(6, 6, 1, &p));
+    OK(store_png_write(at("picture.png", ""), &p, NULL, 0));
+    store_picture_free(&p);
+}
+
+static void remove_folder(const char *folder)
+{
+    char command[PATH_MAX + 16];
+    snprintf(command, sizeof command, "rm -rf '%s'", at(folder, ""));
+    if (system(command) != 0)
+        fail_msg("cannot remove %s", folder);
+}
+
+static void copy_run(const char *from, const char *to)
+{
+    OK(dir_make(at(to, "pictures")));
+    for (size_t i = 0; i < COUNT_OF(run_files); i++) {
+        char *bytes;
+        size_t len;
+        if (!file_exists(at(from, run_files[i])))
+            continue;
+        OK(file_read(at(from, run_files[i]), FILE_BYTES_MAX, &bytes, &len));
+        OK(file_write(at(to, run_files[i]), bytes, len));
+        mem_free(bytes);
+    }
+}
+
+/* One program less in the cache of kernels, so that a run compiles and saves it. */
+static void thin_cache(void)
+{
+    char least[NAME_MAX + 1] = "";
+    const struct dirent *entry;
+    DIR *cache = opendir(at("cache/clutch", ""));
+    while (cache && (entry = readdir(cache)))
+        if (entry->d_name[0] != '.' && (!least[0] || strcmp(entry->d_name, least) < 0))
+            snprintf(least, sizeof least, "%s", entry->d_name);
+    if (cache)
+        closedir(cache);
+    if (least[0] && unlink(at("cache/clutch", least)) != 0)
+        fail_msg("cannot remove %s", least);
+}
+
+/* ---- one run of the program -------------------------------------------------------------------------------------- */
+
+static void become_clutch(long fault, const char *line)
+{
+    char number[32], command[512];
+    snprintf(number, sizeof number, "%ld", fault);
+    snprintf(command, sizeof command, "exec \"$CLUTCH\" %s", line);
+    if (setenv("CLUTCH_FAULT", number, 1) != 0 || setenv("XDG_CACHE_HOME", at("cache", ""), 1) != 0 ||
+        chdir(check_folder()) != 0 || !freopen("out", "w", stdout) || !freopen("err", "w", stderr))
+        _exit(126);
+    alarm(SECONDS_MAX); /* a hang ends by a signal, which fails the test */
+    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    _exit(127);
+}
+
+/* Runs it with the arguments of `line` and fault point number `fault`, 0 for none; returns its exit code. */
+static int run_clutch(long fault, const char *line)
+{
+    int status;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        become_clutch(fault, line);
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        fail_msg("cannot run %s", getenv("CLUTCH"));
+    char *text = read_text(at("err", ""));
+    if (!WIFEXITED(status) || WEXITSTATUS(status) > 2)
+        fail_msg("fault %ld: status %#x: %s", fault, (unsigned)status, text);
+    bool ours = true;
+    const char *last = "";
+    for (const char *one = text; *one; one += strcspn(one, "\n"), one += *one == '\n') {
+        ours = ours && strncmp(one, "clutch", 6) == 0;
+        last = one;
+    }
+    char start[64];
+    snprintf(start, sizeof start, "clutch %.*s: ", (int)strcspn(line, " "), line);
+    if (!ours || (WEXITSTATUS(status) != 0) != (strncmp(last, start, strlen(start)) == 0))
+        fail_msg("fault %ld: exit code %d with on stderr: %s", fault, WEXITSTATUS(status), text);
+    mem_free(text);
+    return WEXITSTATUS(status);
+}
+
+/* ---- what it leaves ---------------------------------------------------------------------------------------------- */
+
+static void check_no_parts(long fault, const char *folder)
+{
+    const struct dirent *entry;
+    DIR *files = opendir(at(folder, ""));
+    while (files && (entry = readdir(files)))
+        if (strstr(entry->d_name, ".part"))
+            fail_msg("fault %ld leaves %s in %s", fault, entry->d_name, folder);
+    if (files)
+        closedir(files);
+}
+
+static bool loads(const char *path, int least)
+{
+    struct store_file *file = NULL;
+    if (!file_exists(path))
+        return false;
+    OK(store_tensors_open(path, &file));
+    assert_true(store_tensors_count(file) >= least);
+    store_tensors_close(file);
+    return true;
+}
+
+/* Lines of metrics.jsonl, each a whole one. */
+static int metrics_lines(const char *folder)
+{
+    int n = 0;
+    if (!file_exists(at(folder, "metrics.jsonl")))
+        return 0;
+    char *text = read_text(at(folder, "metrics.jsonl"));
+    for (char *line = text, *end; *line; line = end + 1, n++) {
+        end = strchr(line, '\n');
+        if (!end || line[0] != '{' || end[-1] != '}')
+            fail_msg("half a line in metrics.jsonl: %s", line);
+    }
+    mem_free(text);
+    return n;
+}
+
+/* What is in a run folder is whole, and what metrics.jsonl tells of is there. */
+static void check_run(long fault, const char *folder, int code)
+{
+    int lines = metrics_lines(folder);
+    bool model = loads(at(folder, "model.safetensors"), TENSORS);
+    bool checkpoint = loads(at(folder, "checkpoint.safetensors"), TENSORS + 2);
+    check_no_parts(fault, folder);
+    check_no_parts(fault, at(folder, "pictures") + strlen(check_folder()) + 1);
+    check_no_parts(fault, "cache/clutch");
+    if (lines && (!model || !checkpoint))
+        fail_msg("fault %ld: %d epochs are told, but the model or the checkpoint is missing", fault, lines);
+    if (dir_exists(at(folder, "")) && !file_exists(at(folder, "run.json")))
+        fail_msg("fault %ld leaves a folder without run.json", fault);
+    if (code == 0 && (lines != EPOCHS || !file_exists(at(folder, run_files[4]))))
+        fail_msg("fault %ld: the run ended well, but is not complete", fault);
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    char *left = read_text(a), *right = read_text(b);
+    bool same = strcmp(left, right) == 0;
+    mem_free(left);
+    mem_free(right);
+    return same;
+}
+
+/* ---- walks ------------------------------------------------------------------------------------------------------- */
+
+static long after(long n, long percent)
+{
+    const char *walk = getenv("CLUTCH_WALK");
+    return walk && strcmp(walk, "all") == 0 ? n + 1 : n + 1 + n * percent / 100;
+}
+
+static long first_folder, last_fault; /* found by the first walk: when the run folder is made, and the end */
+
+static int setup(void **state)
+{
+    (void)state;
+    if (!getenv("CLUTCH"))
+        return 0;
+    OK(dir_make(at("data", "")));
+    write_split("train", 40);
+    write_split("t10k", 20);
+    write_picture();
+    assert_int_equal(run_clutch(0, TRAIN "whole"), 0);
+    check_run(0, "whole", 0);
+    return 0;
+}
+
+static void need_clutch(void)
+{
+    if (!getenv("CLUTCH")) {
+        print_message("CLUTCH, the path of the program, is not set\n");
+        skip();
+    }
+}
+
+static void test_fresh_run(void **state)
+{
+    (void)state;
+    bool half = false;
+    int code = 1;
+    need_clutch();
+    /* device facts and the cache may fail and be done without; nothing can behind the first epoch */
+    for (long n = 1; code != 0 || !half; n = after(n, n < LATE ? 0 : 4)) {
+        remove_folder("run");
+        thin_cache();
+        code = run_clutch(n, TRAIN "run");
+        check_run(n, "run", code);
+        if (!first_folder && code != 0 && dir_exists(at("run", "")))
+            first_folder = n;
+        if (!half && code != 0 && metrics_lines("run") == 1) {
+            copy_run("run", "half");
+            half = true;
+        }
+        last_fault = n;
+    }
+    if (!same_file(at("run", "model.safetensors"), at("whole", "model.safetensors")))
+        fail_msg("another model");
+    print_message("%ld fault points at most, the run folder is made by %ld\n", last_fault, first_folder);
+}
+
+static void test_run_over_an_old_one(void **state)
+{
+    (void)state;
+    need_clutch();
+    for (long n = 1; n <= last_fault; n = after(n, n < first_folder ? 12 : 4)) {
+        remove_folder("run");
+        copy_run("whole", "run");
+        thin_cache();
+        int code = run_clutch(n, TRAIN "run --seed 2 --force");
+        if (file_exists(at("run", "run.json")) && same_file(at("run", "run.json"), at("whole", "run.json"))) {
+            for (size_t i = 0; i < COUNT_OF(run_files); i++) /* it had not begun */
+                assert_true(same_file(at("run", run_files[i]), at("whole", run_files[i])));
+            assert_true(code != 0);
+        }
+        check_no_parts(n, "run");
+        if (metrics_lines("run") > 0)
+            check_run(n, "run", code);
+        assert_true(code != 0 || metrics_lines("run") == EPOCHS);
+    }
+}
+
+static void test_resumed_run(void **state)
+{
+    (void)state;
+    need_clutch();
+    for (long n = 1; n <= last_fault; n = after(n, 12)) {
+        remove_folder("run");
+        copy_run("half", "run");
+        int code = run_clutch(n, "train --resume run");
+        assert_true(metrics_lines("run") >= 1);
+        check_run(n, "run", code);
+    }
+}
+
+/* A command that only reads the run: where it ends well, each line of its output starts like this. */
+static void walk_reader(const char *line, const char *start)
+{
+    need_clutch();
+    for (long n = 1; n <= last_fault; n = after(n, 12)) {
+        int code = run_clutch(n, line);
+        char *out = read_text(at("out", ""));
+        for (const char *one = out; code == 0 && (one == out || *one); one += strcspn(one, "\n") + 1)
+            if (strncmp(one, start, strlen(start)) != 0 || !strchr(one, '\n'))
+                fail_msg("fault %ld: the output is %s", n, out);
+        mem_free(out);
+    }
+    check_run(0, "whole", 0);
+}
+
+static void test_eval(void **state)
+{
+    (void)state;
+    walk_reader("eval whole --json", "{\"run\":\"whole\",\"data\":\"data\",\"samples\":20,\"test_loss\":");
+}
+
+static void test_predict(void **state)
+{
+    (void)state;
+    walk_reader("predict whole picture.png picture.png", "picture.png: ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fresh_run), cmocka_unit_test(test_run_over_an_old_one),
+        cmocka_unit_test(test_resumed_run), cmocka_unit_test(test_eval), cmocka_unit_test(test_predict),
+    };
+    return cmocka_run_group_tests_name("faults", tests, setup, NULL);
+}

@@ -26,7 +26,6 @@ struct ocl_device {
     char label[320];
     char platform_version[128];
     cl_device_id id;
-    bool is_part; /* `id` is a sub-device that must be released */
     cl_context context;
     struct ocl_program *programs;
     uint64_t bytes; /* in buffers; the thread that opened the device writes and reads */

@@ -91,6 +91,9 @@ files into one of these; or give a folder"
         train "$TINY" --data data --out data/train-labels-idx1-ubyte/run --force
     [ ! -d /proc/self ] || refused_late 'cannot make folder /proc/run: No such file or directory' \
         train "$TINY" --data data --out /proc/run
+    local long
+    long=$(printf 'x%.0s' {1..300})
+    refused_late "cannot make folder new/$long: File name too long" train "$TINY" --data data --out "new/$long"
     if [ "$(id -u)" != 0 ]; then # root may write anywhere
         mkdir locked
         chmod 555 locked

@@ -65,7 +65,7 @@ void ocl_device_close(struct ocl_device *d)
     ocl_programs_free(d);
     if (d->context)
         clReleaseContext(d->context);
-    /* a part (a few hundred bytes) is never released: PoCL 3.1's threads look at it even after clFinish, and crash */
+    /* a part is small and never released: PoCL 3.1's threads look at it even after clFinish, and would crash */
     mem_free(d);
 }
 

@@ -61,7 +61,7 @@ static void check_product(struct mx *m, bool trans_a, bool trans_b, struct pair 
     /* Whatever the order of the sum: |error| <= (K + 3) 2^-24 (|alpha| sum |a| |b| + |beta c|), each product, addition
      * and factor rounding once (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). */
     double *size = beta == 0 ? host_doubles(n) : pair_sizes(c);
-    ref_gemm(trans_a, trans_b, M, N, K, fabs(alpha), pair_sizes(a), pair_sizes(b), beta, size);
+    ref_gemm(trans_a, trans_b, M, N, K, fabs(alpha), pair_sizes(a), pair_sizes(b), fabs(beta), size);
     ref_gemm(trans_a, trans_b, M, N, K, alpha, a.ref, b.ref, beta, c.ref);
     OK(mx_gemm(m, trans_a, trans_b, (float)alpha, a.t, b.t, (float)beta, c.t));
     char what[128];
@@ -109,11 +109,12 @@ static void test_awkward_sizes(void **state)
                 }
 }
 
-/* The shapes of the default net; a round one, where a library may take its fast path; one that is deeper than any
+/* The shapes of the default net; a round one, where a library may take its fast path; one deeper and one wider than any
  * block. */
 static void test_real_sizes(void **state)
 {
-    static const struct shape real[] = {{250, 256, 784}, {250, 10, 256}, {128, 128, 128}, {33, 65, 1030}};
+    static const struct shape real[] = {{250, 256, 784}, {250, 10, 256}, {128, 128, 128}, {33, 65, 1030},
+                                        {13, 1100, 40}};
     static const struct shape deep = {5, 18, 1030};
     static const double factor[][2] = {{1, 0}, {-0.5, 0.5}};
     const struct shape *shape = device_small() ? &deep : real;
@@ -125,6 +126,25 @@ static void test_real_sizes(void **state)
         for (size_t i = 0; i < n; i++)
             for (int pad = 0; pad < 2; pad++)
                 check_shape(m, form, shape[i], factor + pad, 1, pad);
+}
+
+/* Sizes, forms, factors and the room between rows from a fixed seed; each provider gets its own. */
+static void test_random_products(void **state)
+{
+    struct mx *m = *state;
+    if (!m)
+        skip();
+    /* a library for the time it takes: its kernels are not ours to prove */
+    int n = device_small() ? 20 : strcmp(mx_gemm_name(m), "clblast") == 0 ? 60 : 1500;
+    for (int i = 0; i < n; i++) {
+        int most = i % 8 ? 40 : 130;
+        struct shape s = {1 + (int)rng_below(host_rng(), (uint32_t)most), 1 + (int)rng_below(host_rng(), (uint32_t)most),
+                          1 + (int)rng_below(host_rng(), (uint32_t)most)};
+        /* eighths, which a float holds */
+        const double factor[1][2] = {{(int)rng_below(host_rng(), 17) / 8.0 - 1,
+                                      i % 3 ? (int)rng_below(host_rng(), 17) / 8.0 - 1 : 0}};
+        check_shape(m, (int)rng_below(host_rng(), 4), s, factor, 1, (int)rng_below(host_rng(), 6));
+    }
 }
 
 static void test_wrong_shapes_and_names(void **state)
@@ -145,10 +165,11 @@ int main(void)
 {
     enum { VARIANTS_MAX = 8 };
     static struct variant variant[VARIANTS_MAX];
-    static char title[VARIANTS_MAX][3][80];
+    static char title[VARIANTS_MAX][4][80];
     static const struct CMUnitTest each[] = {
         cmocka_unit_test(test_awkward_sizes),
         cmocka_unit_test(test_real_sizes),
+        cmocka_unit_test(test_random_products),
         cmocka_unit_test(test_wrong_shapes_and_names),
     };
     struct CMUnitTest tests[VARIANTS_MAX * COUNT_OF(each)] = {0}; /* cmocka passes over empty ones */

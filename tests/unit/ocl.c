@@ -193,6 +193,23 @@ static void test_sub_devices(void **state)
     }
 }
 
+/* A driver's own threads may be behind with a part that was closed. */
+static void test_sub_devices_come_and_go(void **state)
+{
+    (void)state;
+    const struct ocl_facts *f = ocl_facts_at(world, chosen);
+    if (f->parts_max < 2)
+        skip();
+    for (int i = 0; i < 500; i++) {
+        uint32_t value = 1;
+        open_pick(&(struct ocl_pick){.device = chosen, .part = i % 2, .parts = 2});
+        OK(ocl_buf_create(device, sizeof value, &buf));
+        OK(ocl_zero(queue, buf, 0, sizeof value));
+        OK(ocl_read(queue, buf, 0, sizeof value, &value));
+        assert_int_equal(value, 0);
+    }
+}
+
 /* ---- buffers and transfers --------------------------------------------------------------------------------------- */
 
 static void test_buffers(void **state)
@@ -528,6 +545,7 @@ int main(void)
         TEST(test_error_names),
         TEST(test_label),
         TEST(test_sub_devices),
+        TEST(test_sub_devices_come_and_go),
         TEST(test_buffers),
         TEST(test_transfers),
         TEST(test_transfers_out_of_range),

@@ -30,6 +30,10 @@ TEST_PARTS   := $(sort $(wildcard tests/support/*.c tests/ref/*.c))
 TEST_OBJECTS := $(TEST_PARTS:%.c=$(B)/obj/%.o)
 TESTS        := $(foreach t,$(TEST_SOURCES),$(B)/tests/$(subst /,-,$(t:tests/%.c=%)))
 
+# short lines, or with V=1 the whole commands
+say = @$(if $(V),,echo '  $(1)  $(2)';)
+Q   = $(if $(V),,@)
+
 .PHONY: all help setup demo test check kernel-check install clean tests
 .DELETE_ON_ERROR:
 
@@ -43,38 +47,45 @@ help:
 	@echo "make check     the fast tests alone"
 	@echo "make install   into PREFIX ($(PREFIX)), below DESTDIR"
 	@echo "make clean     remove build/"
-	@echo "Variables: CC, CFLAGS, SANITIZE=address,undefined, WERROR=1, B=build"
+	@echo "Variables: CC, CFLAGS, SANITIZE=address,undefined, WERROR=1, B=build, V=1 (whole commands)"
 
 setup:
 	@sh tests/setup.sh
 
 $(PROGRAM): $(B)/obj/main.o $(LIBRARY)
-	$(CC) -o $@ $^ $(ALL_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LIBS)
 
 $(LIBRARY): $(OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)ar rcs $@ $^
 
 $(B)/obj/main.o: src/main.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/obj/%.o: src/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/obj/tests/%.o: tests/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
 
 # the kernels as bytes: one array a file and a table of them (struct ocl_source in src/ocl/source.h)
 $(B)/kernels.c: $(KERNELS) src/ocl/embed.sh
 	@mkdir -p $(@D)
-	sh src/ocl/embed.sh $(KERNELS) > $@
+	$(call say,EMBED,$@)
+	$(Q)sh src/ocl/embed.sh $(KERNELS) > $@
 
 $(B)/obj/kernels.o: $(B)/kernels.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Isrc/ocl -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -Isrc/ocl -c -o $@ $<
 
 # the version is compiled into one file only, so that a commit does not rebuild the world
 $(B)/version.h: FORCE
@@ -93,7 +104,8 @@ $(B)/obj/cmd/version.o: $(B)/version.h
 define TEST_RULE
 $(B)/tests/$(subst /,-,$(1:tests/%.c=%)): $(B)/obj/$(1:.c=.o) $(TEST_OBJECTS) $(LIBRARY)
 	@mkdir -p $$(@D)
-	$$(CC) -o $$@ $$^ $$(ALL_LIBS) -lcmocka
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) -o $$@ $$^ $$(ALL_LIBS) -lcmocka
 endef
 $(foreach t,$(TEST_SOURCES),$(eval $(call TEST_RULE,$(t))))
 
@@ -117,4 +129,4 @@ clean:
 	rm -rf $(B)
 
 FORCE:
--include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(B)/obj/main.d
+-include $(OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d) $(TEST_SOURCES:%.c=$(B)/obj/%.d) $(B)/obj/main.d

@@ -137,9 +137,9 @@ static void test_random_products(void **state)
     /* a library for the time it takes: its kernels are not ours to prove */
     int n = device_small() ? 20 : strcmp(mx_gemm_name(m), "clblast") == 0 ? 60 : 1500;
     for (int i = 0; i < n; i++) {
-        int most = i % 8 ? 40 : 130;
-        struct shape s = {1 + (int)rng_below(host_rng(), (uint32_t)most), 1 + (int)rng_below(host_rng(), (uint32_t)most),
-                          1 + (int)rng_below(host_rng(), (uint32_t)most)};
+        uint32_t most = i % 8 ? 40 : 130;
+        struct shape s = {1 + (int)rng_below(host_rng(), most), 1 + (int)rng_below(host_rng(), most),
+                          1 + (int)rng_below(host_rng(), most)};
         /* eighths, which a float holds */
         const double factor[1][2] = {{(int)rng_below(host_rng(), 17) / 8.0 - 1,
                                       i % 3 ? (int)rng_below(host_rng(), 17) / 8.0 - 1 : 0}};

@@ -3,7 +3,7 @@
 // A work-item takes a block of C. It copies PANELS panels of op(B), KC deep and COLS wide, into its own scratch, where
 // they lie in the order they are used and stay in the cache; then each tile of ROWS rows runs over them, its ROWS x
 // COLS sums in registers: that is why they are single variables made by macros, arrays of vectors end up in memory. A
-// panel is padded with zeros, so the edges take the same path and only the last store looks at them.
+// panel is padded, so the edges take the same path and only the last store looks at them.
 //
 // Shapes: op(A) (M, K), op(B) (K, N), C (M, N), row-major with leading dimensions; offsets in elements; scratch
 //   (items_m * items_n, KC * (COLS * PANELS + A_PAD)). Launch: items_m * items_n work-items x 1, in groups of 1.
@@ -86,15 +86,16 @@ static void tile(uint rows, uint cols, uint depth, global const float *a, uint l
 
 #if TRANS_B
 #if VEC == 16
-// dst[j * COLS + i] = src[i * ld + j] for 16 x 16: blocks of 4 x 4 first, then the blocks
-static void transpose16(global const float *src, size_t ld, global float *dst)
+// dst[j * COLS + i] = src[i * ld + j] for 16 x 16: blocks of 4 x 4 first, then the blocks. Rows behind `last` repeat it:
+// what the tiles make of them is not stored.
+static void transpose16(global const float *src, size_t ld, uint last, global float *dst)
 {
     const uint16 low1 = (uint16)(0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
     const uint16 low2 = (uint16)(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
     const uint16 low3 = (uint16)(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
     const uint16 low4 = (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
     const uint16 high1 = low1 + 2, high2 = low2 + 2, high3 = low3 + 4, high4 = low4 + 8;
-#define ROW(r) float16 x##r = vload16(0, src + r * ld);
+#define ROW(r) float16 x##r = vload16(0, src + min((uint)r, last) * ld);
 #define BLOCK(p, q, r, s) \
     { \
         float16 t0 = shuffle2(x##p, x##q, low1), t1 = shuffle2(x##p, x##q, high1); \
@@ -124,9 +125,9 @@ static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth,
 {
     uint k = 0;
 #if VEC == 16
-    for (; cols >= COLS && k + 16 <= depth; k += 16) {
-        transpose16(b + k, ldb, panel + (size_t)k * COLS);
-        transpose16(b + 16 * ldb + k, ldb, panel + (size_t)k * COLS + 16);
+    for (; k + 16 <= depth; k += 16) {
+        transpose16(b + k, ldb, cols - 1, panel + (size_t)k * COLS);
+        transpose16(b + min(16u, cols - 1) * ldb + k, ldb, cols > 16 ? cols - 17 : 0, panel + (size_t)k * COLS + 16);
     }
 #endif
     for (; k < depth; k++)

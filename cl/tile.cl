@@ -86,8 +86,8 @@ static void tile(uint rows, uint cols, uint depth, global const float *a, uint l
 
 #if TRANS_B
 #if VEC == 16
-// dst[j * COLS + i] = src[i * ld + j] for 16 x 16: blocks of 4 x 4 first, then the blocks. Rows behind `last` repeat it:
-// what the tiles make of them is not stored.
+// dst[j * COLS + i] = src[i * ld + j] for 16 x 16: blocks of 4 x 4 first, then the blocks. Rows behind `last` repeat
+// it: what the tiles make of them is not stored.
 static void transpose16(global const float *src, size_t ld, uint last, global float *dst)
 {
     const uint16 low1 = (uint16)(0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);

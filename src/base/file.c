@@ -123,8 +123,9 @@ enum st dir_make(const char *path)
             continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (mkdir(part, 0777) != 0 && !dir_exists(part))
-            return st_fail(ST_SYSTEM, "cannot make folder %s: %s", part, strerror(errno));
+        int why = mkdir(part, 0777) == 0 ? 0 : errno; /* dir_exists() changes errno */
+        if (why && !dir_exists(part))
+            return st_fail(ST_SYSTEM, "cannot make folder %s: %s", part, strerror(why));
     }
     return ST_OK;
 }

@@ -55,7 +55,7 @@ kernel void gemm_dots(uint M, uint N, uint K, float alpha, global const float *A
             sum[r][c] = 0.0f;
     }
     size_t k = 0;
-    for (; k + VEC <= K; k += VEC) { // whole vectors; `load` with its check of the end costs half the speed in here
+    for (; k + VEC <= K; k += VEC) { // whole vectors, without a look at the end
         floatv av[COLS], bv[COLS];
         for (int r = 0; r < COLS; r++) {
             av[r] = LOAD_ALL(a[r] + k);

@@ -1,5 +1,6 @@
 /* A module of nn: its memory as planned, starting values, and its tensors in and out. */
 #include "support/check.h"
+#include "support/nets.h"
 #include "support/device.h"
 
 #include "nn.h"
@@ -26,18 +27,6 @@ static void open_net(const char *words)
     net = NULL;
     OK(nn_net_parse(words, "t.net", &net));
 }
-
-static const char mixed[] = "input 2x3x5\n"
-                            "dense 7\n"      /* 0 */
-                            "batchnorm\n"    /* 1 */
-                            "leakyrelu\n"    /* 2: fused into 1 */
-                            "dropout 0.25\n" /* 3 */
-                            "tanh\n"         /* 4 */
-                            "dense 33\n"     /* 5 */
-                            "sigmoid\n"      /* 6: fused into 5 */
-                            "relu\n"         /* 7 */
-                            "dense 3\n"      /* 8 */
-                            "loss softmax\n";
 
 static void open_module(int batch, int slots)
 {
@@ -93,12 +82,12 @@ static void test_plan_is_what_is_created(void **state)
     static const int batches[] = {2, 9, 128}, slots[] = {-1, 0, 1, 2};
     for (size_t b = 0; b < COUNT_OF(batches); b++)
         for (size_t k = 0; k < COUNT_OF(slots); k++) {
-            check_plan(mixed, batches[b], slots[k]);
+            check_plan(MIXED_NET, batches[b], slots[k]);
             check_plan("input 5; relu; loss softmax", batches[b], slots[k]);
         }
     /* by hand: floats in multiples of 32 a tensor; outputs of layers 0 1 3 4 5 7 8 and 14 saved; the widest is 33 */
     struct nn_memory m;
-    open_net(mixed);
+    open_net(MIXED_NET);
     OK(nn_memory_plan(net, device_mx(), 9, 2, &m));
     assert_int_equal(m.params, 4 * 800);
     assert_int_equal(m.grads, 4 * 800);
@@ -155,7 +144,7 @@ static void test_init_depends_on_the_seed_alone(void **state)
 {
     (void)state;
     size_t n, same = 0;
-    open_net(mixed);
+    open_net(MIXED_NET);
     const float *first = init_values(16, 5, &n), *again = init_values(3, 5, &n), *other = init_values(16, 6, &n);
     assert_memory_equal(first, again, n * sizeof *first);
     for (size_t i = 0; i < n; i++)
@@ -167,7 +156,7 @@ static void test_init_values(void **state)
 {
     (void)state;
     size_t n = 0, unused;
-    open_net(mixed);
+    open_net(MIXED_NET);
     const float *all = init_values(16, 5, &unused);
     for (int i = 0; i < nn_tensor_count(net); i++) {
         const struct nn_param *p = nn_tensor_at(net, i).param;
@@ -232,7 +221,7 @@ static void check_zero(struct mx_tensor t)
 static void test_read_and_write(void **state)
 {
     (void)state;
-    open_net(mixed);
+    open_net(MIXED_NET);
     open_module(4, 2);
     check_zero(nn_module_grads(module));
     check_zero(nn_module_slot(module, 0));

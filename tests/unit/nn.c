@@ -1,5 +1,6 @@
 /* nn: the net language, its errors, and the layers and tensors of a net. */
 #include "support/check.h"
+#include "support/nets.h"
 #include "support/device.h"
 
 #include "nn.h"
@@ -214,22 +215,10 @@ static void test_open(void **state)
 
 /* ---- good nets --------------------------------------------------------------------------------------------------- */
 
-static const char mixed[] = "input 2x3x5\n"
-                            "dense 7\n"      /* 0 */
-                            "batchnorm\n"    /* 1 */
-                            "leakyrelu\n"    /* 2: fused into 1 */
-                            "dropout 0.25\n" /* 3 */
-                            "tanh\n"         /* 4 */
-                            "dense 33\n"     /* 5 */
-                            "sigmoid\n"      /* 6: fused into 5 */
-                            "relu\n"         /* 7 */
-                            "dense 3\n"      /* 8 */
-                            "loss softmax\n";
-
 static void test_layers_of_a_net(void **state)
 {
     (void)state;
-    open_net(mixed);
+    open_net(MIXED_NET);
     assert_int_equal(net->layer_count, 9);
     assert_int_equal(net->classes, 3);
     static const int out[] = {7, 7, 7, 7, 7, 33, 33, 33, 3};
@@ -289,7 +278,7 @@ static void test_tensors_are_named_as_in_pytorch(void **state)
         {"8.weight", 2, 3, 33, 640, NN_UNIFORM, 0.17407765595569785},
         {"8.bias", 1, 3, 1, 768, NN_UNIFORM, 0.17407765595569785},
     };
-    open_net(mixed);
+    open_net(MIXED_NET);
     assert_int_equal(nn_tensor_count(net), COUNT_OF(want));
     for (int i = 0; i < (int)COUNT_OF(want); i++) {
         struct nn_tensor t = nn_tensor_at(net, i);
@@ -380,7 +369,7 @@ static void test_mutated_nets(void **state)
 {
     (void)state;
     static const char *const valid[] = {
-        mixed,
+        MIXED_NET,
         "input 8; dense 4; relu; loss softmax",
         "input 1x28x28 # picture\ndense units=256\nbatchnorm eps=1e-3 momentum=0.01\ndropout p=0.5\nloss softmax\n",
     };

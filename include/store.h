@@ -88,6 +88,8 @@ struct store_run; /* a run folder being written */
  * PNGs in pictures/) and no others. A folder that cannot be made or written is ST_INPUT. `path` NULL takes the first
  * free of runs/NAME-001, -002, ... and then only `name` counts. */
 MUST_USE enum st store_run_create(const char *path, const char *name, bool force, struct store_run **out);
+/* Goes on writing to a run folder that is there. */
+MUST_USE enum st store_run_open(const char *path, struct store_run **out);
 const char *store_run_path(const struct store_run *run);
 /* Removes the folders that store_run_create made, where nothing was written to them yet: for failures at the start.
  * Accepts NULL; store_run_free is still due. */

@@ -14,7 +14,7 @@ struct session {
     struct data_set *set;
     struct device_hold hold;
     struct train *train;
-    struct store_run *run; /* NULL while resuming: the folder is there */
+    struct store_run *run;
     const char *folder;
     double seconds; /* of training, since the start of the run */
 };
@@ -281,7 +281,8 @@ static enum st resume(struct session *c, const struct wishes *w)
     TRY(open_data_and_device(c, w, f->data, f->limit, f->validation, f->options.seed));
     TRY(open_training(c, w));
     TRY(train_load_checkpoint(c->train, path));
-    c->folder = w->resume;
+    TRY(store_run_open(w->resume, &c->run));
+    c->folder = store_run_path(c->run);
     c->seconds = seconds_before(w->resume);
     if (!w->json)
         printf("resume: %s, %d of %d epochs are done\n", w->resume, train_epochs_done(c->train), f->options.epochs);
@@ -316,16 +317,12 @@ static enum st write_metrics(const struct session *c, const struct wishes *w, co
 {
     enum st s = ST_OK;
     struct text line = {0};
-    char path[PATH_MAX];
     json_t *one = metrics_json(c, e, test, validation);
     TRY(json_check(one));
     TRY(json_line(one, &line));
-    text_add(&line, "\n");
-    TRY(text_status(&line));
-    TRY(store_path(c->folder, "metrics.jsonl", path, sizeof path));
-    TRY(file_append(path, line.s, line.len));
+    TRY(store_run_metrics(c->run, line.s));
     if (w->json) {
-        printf("%s", line.s);
+        printf("%s\n", line.s);
         fflush(stdout); /* who reads a pipe wants each epoch when it is done */
     }
 out:

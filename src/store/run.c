@@ -157,6 +157,21 @@ out:
     return s;
 }
 
+enum st store_run_open(const char *path, struct store_run **out)
+{
+    enum st s = ST_OK;
+    struct store_run *run = NULL;
+    TRY(NEW(run, 1));
+    TRY(set_path(run, path));
+    run->kept = strlen(run->pictures);
+    TRY(make_folder(run->pictures));
+    *out = run;
+    run = NULL;
+out:
+    store_run_free(run);
+    return s;
+}
+
 const char *store_run_path(const struct store_run *run)
 {
     return run->path;

@@ -265,6 +265,15 @@ static void test_run_keeps_metrics(void **state)
     store_run_abandon(run); /* too late: something was written */
     assert_true(has(at("a/run"), "metrics.jsonl"));
     store_run_free(run);
+    OK(store_run_open(at("a/run"), &run)); /* goes on behind what is there */
+    OK(store_run_metrics(run, "{\"epoch\":3}"));
+    store_run_abandon(run); /* takes back nothing it did not make */
+    store_run_free(run);
+    OK(file_read(at("a/run/metrics.jsonl"), 100, &text, &len));
+    assert_string_equal(text, "{\"epoch\":1}\n{\"epoch\":2}\n{\"epoch\":3}\n");
+    mem_free(text);
+    assert_true(dir_exists(at("a/run/pictures")));
+    FAILS(ST_INPUT, "cannot make folder", store_run_open(at("a/run/metrics.jsonl"), &run));
     store_run_free(NULL);
     store_run_abandon(NULL);
 }

@@ -20,7 +20,7 @@ static enum st check(struct mx *m, CLBlastStatusCode code, const char *what)
 
 /* CLBlast 1.5.3 compiles a routine at its first use. One tiny product of each form from this thread, before any step,
  * takes both its time and its race between threads out of the way. */
-static enum st prepare(struct mx *m)
+static enum st prepare(struct mx *m, struct gemm_how *how)
 {
     enum st s = ST_OK;
     struct ocl_buf *buf = NULL;
@@ -28,16 +28,18 @@ static enum st prepare(struct mx *m)
     TRY(ocl_zero(m->queue, buf, 0, 64 * sizeof(float)));
     struct mx_tensor t = mx_view(buf, 0, 2, 2);
     for (int form = 0; form < 4; form++)
-        TRY(gemm_clblast.run(m, &(struct gemm_call){.trans_a = form & 1, .trans_b = form >> 1, .M = 2, .N = 2, .K = 2,
-                                                    .alpha = 1, .a = t, .b = t, .c = mx_view(buf, 32, 2, 2)}));
+        TRY(gemm_clblast.run(m, how, &(struct gemm_call){.trans_a = form & 1, .trans_b = form >> 1, .M = 2, .N = 2,
+                                                         .K = 2, .alpha = 1, .a = t, .b = t,
+                                                         .c = mx_view(buf, 32, 2, 2)}));
     TRY(ocl_wait(m->queue));
 out:
     ocl_buf_free(buf);
     return s;
 }
 
-static enum st scratch(struct mx *m, const struct gemm_call *g, size_t *floats)
+static enum st scratch(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats)
 {
+    (void)how;
     cl_command_queue queue = ocl_queue_native(m->queue);
     size_t bytes = 0;
     /* offset 1: a matrix at an offset needs a copy where one at 0 would not, and views lie anywhere */
@@ -48,8 +50,9 @@ static enum st scratch(struct mx *m, const struct gemm_call *g, size_t *floats)
     return check(m, code, "CLBlastSGemmTempBufferSize");
 }
 
-static enum st run(struct mx *m, const struct gemm_call *g)
+static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g)
 {
+    (void)how;
     cl_command_queue queue = ocl_queue_native(m->queue);
     if (fault_here())
         return check(m, CLBlastOpenCLOutOfResources, "CLBlastSgemmWithTempBuffer");

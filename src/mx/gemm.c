@@ -12,22 +12,47 @@ const char *mx_gemm_provider(int i)
 
 const char *mx_gemm_name(const struct mx *m)
 {
-    return m->gemm->name;
+    return m->how[0].provider->name;
+}
+
+static void use(struct mx *m, const struct gemm_provider *provider)
+{
+    struct gemm_how *how = &m->how[m->how_count++];
+    *how = (struct gemm_how){.provider = provider};
+    for (int i = 0; provider->params && provider->params[i].name; i++)
+        how->param[i] = provider->params[i].value[0];
 }
 
 enum st mx_choose_gemm(struct mx *m, const char *provider)
 {
     if (!provider) {
         bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
-        m->gemm = !cpu ? &gemm_clblast : m->vec > 1 ? &gemm_tile : &gemm_plain;
+        use(m, !cpu ? &gemm_clblast : m->vec > 1 ? &gemm_tile : &gemm_plain);
         return ST_OK;
     }
     for (size_t i = 0; i < COUNT_OF(providers); i++)
         if (strcmp(providers[i]->name, provider) == 0) {
-            m->gemm = providers[i];
+            use(m, providers[i]);
             return ST_OK;
         }
     return st_fail(ST_INPUT, "unknown GEMM provider '%s': plain, clblast and tile are known", provider);
+}
+
+enum st mx_gemm_prepare(struct mx *m)
+{
+    enum st s = ST_OK;
+    for (int i = 0; i < m->how_count; i++)
+        if (m->how[i].provider->prepare)
+            TRY(m->how[i].provider->prepare(m, &m->how[i]));
+out:
+    return s;
+}
+
+/* What a product is computed with. */
+static struct gemm_how *how_of(struct mx *m, const struct gemm_call *g)
+{
+    (void)g;
+    return &m->how[0];
 }
 
 enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, int K, size_t *floats)
@@ -37,7 +62,8 @@ enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, 
     g.a.ld = trans_a ? M : K;
     g.b.ld = trans_b ? K : N;
     g.c.ld = N;
-    return m->gemm->scratch ? m->gemm->scratch(m, &g, floats) : ST_OK;
+    struct gemm_how *how = how_of(m, &g);
+    return how->provider->scratch ? how->provider->scratch(m, how, &g, floats) : ST_OK;
 }
 
 enum st mx_gemm(struct mx *m, bool trans_a, bool trans_b, float alpha, struct mx_tensor a, struct mx_tensor b,
@@ -50,5 +76,6 @@ enum st mx_gemm(struct mx *m, bool trans_a, bool trans_b, float alpha, struct mx
                        trans_a ? "^T" : "", b.rows, b.cols, trans_b ? "^T" : "", c.rows, c.cols);
     ocl_trace_work(m->queue, 2.0 * g.M * g.N * g.K,
                    4.0 * ((double)mx_size(a) + (double)mx_size(b) + (double)mx_size(c)));
-    return m->gemm->run(m, &g);
+    struct gemm_how *how = how_of(m, &g);
+    return how->provider->run(m, how, &g);
 }

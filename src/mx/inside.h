@@ -40,13 +40,30 @@ struct gemm_call {
     struct mx_tensor a, b, c;
 };
 
+enum { GEMM_PARAMS_MAX = 16, GEMM_KERNELS_MAX = 32, GEMM_HOWS_MAX = 8 };
+
+/* A whole number that a provider can be tuned by. */
+struct gemm_param {
+    const char *name;
+    int count;
+    int value[8]; /* (count): what may be tried, the default first */
+};
+
+/* A provider with its parameters, and the kernels it built for them. */
+struct gemm_how {
+    const struct gemm_provider *provider;
+    int param[GEMM_PARAMS_MAX];                  /* in the order of provider->params */
+    struct ocl_kernel *kernel[GEMM_KERNELS_MAX]; /* as the provider counts them; NULL until asked for */
+};
+
 struct gemm_provider {
     const char *name;
+    const struct gemm_param *params; /* ends with a NULL name; NULL: none */
     /* builds what run() needs; may be NULL */
-    enum st (*prepare)(struct mx *m);
-    /* floats of scratch; may be NULL for none */
-    enum st (*scratch)(struct mx *m, const struct gemm_call *g, size_t *floats);
-    enum st (*run)(struct mx *m, const struct gemm_call *g);
+    enum st (*prepare)(struct mx *m, struct gemm_how *how);
+    /* floats of scratch, no fewer for a product with more rows; may be NULL for none */
+    enum st (*scratch)(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats);
+    enum st (*run)(struct mx *m, struct gemm_how *how, const struct gemm_call *g);
 };
 
 extern const struct gemm_provider gemm_plain, gemm_clblast, gemm_tile;
@@ -56,14 +73,15 @@ struct mx {
     int vec;         /* floats a work-item handles at once: VEC of the kernels */
     size_t group;    /* work-items along the first dimension of element-wise and column kernels */
     int gemm_rows, gemm_cols;
-    const struct gemm_provider *gemm;
+    struct gemm_how how[GEMM_HOWS_MAX]; /* (how_count): the first is for every product */
+    int how_count;
     struct ocl_buf *scratch; /* the caller's */
     struct ocl_kernel *kernel[KERNELS][MX_ACTS]; /* NULL until asked for */
-    struct ocl_kernel *tile[2][2];               /* gemm_tile by transposes; likewise */
 };
 
-/* Sets m->gemm by name, or by device where the name is NULL. */
+/* Sets m->how by name, or by device where the name is NULL. */
 MUST_USE enum st mx_choose_gemm(struct mx *m, const char *provider);
+MUST_USE enum st mx_gemm_prepare(struct mx *m);
 
 /* The kernel, built at the first call for it. */
 MUST_USE enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_kernel **out);

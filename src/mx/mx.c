@@ -105,7 +105,7 @@ enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act)
     enum st s = ST_OK;
     struct ocl_kernel *unused;
     if (op == MX_GEMM)
-        return m->gemm->prepare ? m->gemm->prepare(m) : ST_OK;
+        return mx_gemm_prepare(m);
     for (int k = 0; k < KERNELS; k++)
         if (kernels[k].op == op)
             TRY(mx_kernel(m, (enum kernel)k, act, &unused));

@@ -1,8 +1,9 @@
 /* GEMM provider `plain`: cl/gemm.cl, right on every device. */
 #include "inside.h"
 
-static enum st prepare(struct mx *m)
+static enum st prepare(struct mx *m, struct gemm_how *how)
 {
+    (void)how;
     enum st s = ST_OK;
     struct ocl_kernel *k;
     TRY(mx_kernel(m, K_GEMM_ROWS, MX_IDENTITY, &k));
@@ -17,8 +18,9 @@ static size_t tiles(int n, int tile)
     return (size_t)((n + tile - 1) / tile);
 }
 
-static enum st run(struct mx *m, const struct gemm_call *g)
+static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g)
 {
+    (void)how;
     struct ocl_kernel *k;
     bool rows = !g->trans_b, dots = g->trans_b && !g->trans_a;
     enum kernel which = rows ? K_GEMM_ROWS : dots ? K_GEMM_DOTS : K_GEMM_EACH;

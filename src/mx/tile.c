@@ -41,9 +41,9 @@ static void deal(const struct mx *m, const struct gemm_call *g, int *items_m, in
     *items_m = smaller(tiles, items_most(m) / *items_n);
 }
 
-static enum st get_kernel(struct mx *m, bool trans_a, bool trans_b, struct ocl_kernel **out)
+static enum st get_kernel(struct mx *m, struct gemm_how *how, bool trans_a, bool trans_b, struct ocl_kernel **out)
 {
-    struct ocl_kernel **k = &m->tile[trans_a][trans_b];
+    struct ocl_kernel **k = &how->kernel[2 * trans_a + trans_b];
     char options[128];
     /* A tile without vectors gains nothing, and its work-items turn so many loops that Mesa's llvmpipe, which has none,
      * quietly ends them: it stops a work-item after 65535 turns in all. */
@@ -61,29 +61,30 @@ static enum st get_kernel(struct mx *m, bool trans_a, bool trans_b, struct ocl_k
     return ST_OK;
 }
 
-static enum st prepare(struct mx *m)
+static enum st prepare(struct mx *m, struct gemm_how *how)
 {
     enum st s = ST_OK;
     struct ocl_kernel *unused;
     for (int form = 0; form < 4; form++)
-        TRY(get_kernel(m, form & 1, form >> 1, &unused));
+        TRY(get_kernel(m, how, form & 1, form >> 1, &unused));
 out:
     return s;
 }
 
-static enum st scratch(struct mx *m, const struct gemm_call *g, size_t *floats)
+static enum st scratch(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats)
 {
+    (void)how;
     int items_m, items_n;
     deal(m, g, &items_m, &items_n);
     *floats = (size_t)items_m * (size_t)items_n * item_floats(m);
     return ST_OK;
 }
 
-static enum st run(struct mx *m, const struct gemm_call *g)
+static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g)
 {
     struct ocl_kernel *k;
     int items_m, items_n;
-    enum st s = get_kernel(m, g->trans_a, g->trans_b, &k);
+    enum st s = get_kernel(m, how, g->trans_a, g->trans_b, &k);
     if (s != ST_OK)
         return s;
     deal(m, g, &items_m, &items_n);

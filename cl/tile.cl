@@ -1,14 +1,19 @@
 // C = alpha * op(A) * op(B) + beta * C for CPU devices: register tiles over packed panels.
 //
-// A work-item takes a block of C. It copies PANELS panels of op(B), KC deep and COLS wide, into its own scratch, where
-// they lie in the order they are used and stay in the cache; then each tile of ROWS rows runs over them, its ROWS x
-// COLS sums in registers: that is why they are single variables made by macros, arrays of vectors end up in memory. A
-// panel is padded, so the edges take the same path and only the last store looks at them.
+// A work-item takes a block of C. Panels of op(B), depth x COLS, are copied into its own scratch, where they lie in the
+// order they are used and stay in the cache, and tiles of ROWS rows run over them, their ROWS x COLS sums in registers:
+// that is why the sums are single variables made by macros, arrays of vectors end up in memory. Where the rows of op(B)
+// can be read as they are, the first tile copies them as it goes, which hides the copying behind its multiply-adds. A
+// panel at the edge is padded, so that only the last store looks at the edge; few rows left are done in tiles of FEW.
+//
+// EPILOGUE, computed with the last store: 0 nothing; 1 C = phi(C + extra[column]); 2 C = C * phi'(.) from extra =
+// phi(.) of C's shape; 3 extra[row] = alpha * sum over k of op(A).
 //
 // Shapes: op(A) (M, K), op(B) (K, N), C (M, N), row-major with leading dimensions; offsets in elements; scratch
-//   (items_m * items_n, KC * (COLS * PANELS + A_PAD)). Launch: items_m * items_n work-items x 1, in groups of 1.
-// Defines: VEC (common.cl); TRANS_A, TRANS_B 0 or 1; ROWS 4, 6, 8, 12 or 14, at most A_PAD; KC 16..; PANELS 1...
-// Twin: ref_gemm.
+//   (items_m * items_n, ITEM_FLOATS); extra (N), (M, N) with rows `lde` apart, or (M).
+// Launch: items_m * items_n work-items x 1, in groups of 1.
+// Defines: VEC (common.cl) from 2; TRANS_A, TRANS_B 0 or 1; ROWS 6 or 12; KC 16.. in 16s; PANELS 1..; EPILOGUE 0..3,
+//   3 with TRANS_A; ACT. Twin: ref_gemm.
 
 #ifndef ROWS
 #define ROWS 6
@@ -25,37 +30,53 @@
 #ifndef TRANS_B
 #define TRANS_B 0
 #endif
+#ifndef EPILOGUE
+#define EPILOGUE 0
+#endif
 
+#define FEW (ROWS / 3)
 #define COLS (2 * VEC)
-#define A_PAD 16
+#define A_STRIDE (KC + 16) // of copied rows: not a power of two, so that they do not fight for the same cache lines
+#define ITEM_FLOATS (KC * COLS * PANELS + ROWS * A_STRIDE)
 
-#define ROWS_4(X) X(0) X(1) X(2) X(3)
-#define ROWS_6(X) ROWS_4(X) X(4) X(5)
-#define ROWS_8(X) ROWS_6(X) X(6) X(7)
-#define ROWS_12(X) ROWS_8(X) X(8) X(9) X(10) X(11)
-#define ROWS_14(X) ROWS_12(X) X(12) X(13)
-#define EACH_ROW(X) JOIN(ROWS_, ROWS)(X)
-#define EACH_ROW_OF_16(X) ROWS_14(X) X(14) X(15)
+#define EACH_2(X) X(0) X(1)
+#define EACH_4(X) EACH_2(X) X(2) X(3)
+#define EACH_6(X) EACH_4(X) X(4) X(5)
+#define EACH_12(X) EACH_6(X) X(6) X(7) X(8) X(9) X(10) X(11)
+#define EACH_16(X) EACH_12(X) X(12) X(13) X(14) X(15)
 
 // ---- one tile ----------------------------------------------------------------------------------------------------
 
-static void put(floatv s0, floatv s1, global float *c, uint cols, float alpha, float beta)
+// What a tile's last store needs beside its sums; at the tile's first element.
+struct finish {
+    global float *c;
+    uint ldc, rows, cols;
+    float alpha, beta, slope;
+    global const float *extra; // 0 before the last depth
+    uint lde;
+};
+
+static void put(floatv sum, const struct finish *f, uint r, uint at)
 {
-    s0 *= alpha;
-    s1 *= alpha;
-    if (beta != 0.0f) { // C may hold NaN where beta is 0
-        s0 += beta * load(c, 0, cols);
-        s1 += beta * load(c, VEC, cols);
-    }
-    store(s0, c, 0, cols);
-    store(s1, c, VEC, cols);
+    global float *c = f->c + (size_t)r * f->ldc;
+    sum *= f->alpha;
+    if (f->beta != 0.0f) // C may hold NaN where beta is 0
+        sum += f->beta * load(c, at, f->cols);
+#if EPILOGUE == 1
+    if (f->extra)
+        sum = act(sum + load(f->extra, at, f->cols), f->slope);
+#elif EPILOGUE == 2
+    if (f->extra)
+        sum = act_gradient(sum, load(f->extra + (size_t)r * f->lde, at, f->cols), f->slope);
+#endif
+    store(sum, c, at, f->cols);
 }
 
-#if TRANS_A
+#if TRANS_A // a: the tile's packed copy, ROWS floats a step of k
 #define ROW_BEGIN(r)
-#define A_AT(r) a[k * A_PAD + r]
-#else
-#define ROW_BEGIN(r) global const float *a##r = a + min((uint)r, rows - 1) * (size_t)lda;
+#define A_AT(r) a[k * ROWS + r]
+#else // a: the tile's first row at this depth
+#define ROW_BEGIN(r) global const float *a##r = a + min((uint)r, f->rows - 1) * (size_t)lda;
 #define A_AT(r) a##r[k]
 #endif
 #define ROW_ZERO(r) floatv sum##r##_0 = 0.0f, sum##r##_1 = 0.0f;
@@ -66,20 +87,65 @@ static void put(floatv s0, floatv s1, global float *c, uint cols, float alpha, f
         sum##r##_1 += v * b1; \
     }
 #define ROW_PUT(r) \
-    if (r < rows) \
-        put(sum##r##_0, sum##r##_1, c + (size_t)r * ldc, cols, alpha, beta);
-
-// a: the tile's first row at this depth (TRANS_A: its packed copy); b: a packed panel
-static void tile(uint rows, uint cols, uint depth, global const float *a, uint lda, global const float *b,
-                 global float *c, uint ldc, float alpha, float beta)
-{
-    EACH_ROW(ROW_BEGIN)
-    EACH_ROW(ROW_ZERO)
-    for (size_t k = 0; k < depth; k++) {
-        floatv b0 = LOAD_ALL(b + k * COLS), b1 = LOAD_ALL(b + k * COLS + VEC);
-        EACH_ROW(ROW_ADD)
+    if (r < f->rows) { \
+        put(sum##r##_0, f, r, 0); \
+        put(sum##r##_1, f, r, VEC); \
     }
-    EACH_ROW(ROW_PUT)
+#define ROW_ADD_HALF(r) sum##r##_0 += (floatv)A_AT(r) * b0;
+#define ROW_PUT_HALF(r) \
+    if (r < f->rows) \
+        put(sum##r##_0, f, r, 0);
+
+// Sums over `depth` of the rows at `a` and the columns at `b`, whose rows lie `ldb` apart.
+#define TILE(name, EACH, BEGIN, ADD, PUT) \
+    static void name(uint depth, global const float *a, uint lda, global const float *b, uint ldb, \
+                     global float *packed, const struct finish *f) \
+    { \
+        EACH(ROW_BEGIN) \
+        EACH(ROW_ZERO) \
+        for (size_t k = 0; k < depth; k++) { \
+            BEGIN \
+            EACH(ADD) \
+        } \
+        EACH(PUT) \
+    }
+#define B_BEGIN floatv b0 = LOAD_ALL(b + k * ldb), b1 = LOAD_ALL(b + k * ldb + VEC);
+#define B_BEGIN_AND_PACK \
+    B_BEGIN \
+    STORE_ALL(b0, packed + k * COLS); \
+    STORE_ALL(b1, packed + k * COLS + VEC);
+#define B_BEGIN_HALF floatv b0 = LOAD_ALL(b + k * ldb);
+#define EACH_ROW JOIN(EACH_, ROWS)
+#if ROWS == 12
+#define EACH_OF_FEW EACH_4
+#else
+#define EACH_OF_FEW EACH_2
+#endif
+TILE(tile, EACH_ROW, B_BEGIN, ROW_ADD, ROW_PUT)
+TILE(tile_and_pack, EACH_ROW, B_BEGIN_AND_PACK, ROW_ADD, ROW_PUT)
+TILE(tile_of_few, EACH_OF_FEW, B_BEGIN, ROW_ADD, ROW_PUT)
+TILE(tile_half, EACH_ROW, B_BEGIN_HALF, ROW_ADD_HALF, ROW_PUT_HALF)
+
+// The rows that are left at the end of C, or a whole tile of them.
+static void tile_rows(uint depth, global const float *a, uint lda, global const float *b, uint ldb, struct finish f)
+{
+    if (f.cols <= VEC) {
+        tile_half(depth, a, lda, b, ldb, 0, &f);
+        return;
+    }
+    if (f.rows > 2 * FEW) {
+        tile(depth, a, lda, b, ldb, 0, &f);
+        return;
+    }
+    for (uint r = 0, rows = f.rows; r < rows; r += FEW) {
+        f.rows = rows - r;
+        tile_of_few(depth, a + (TRANS_A ? r : r * (size_t)lda), lda, b, ldb, 0, &f);
+        f.c += FEW * (size_t)f.ldc;
+#if EPILOGUE == 2
+        if (f.extra)
+            f.extra += FEW * (size_t)f.lde;
+#endif
+    }
 }
 
 // ---- packing -------------------------------------------------------------------------------------------------------
@@ -114,7 +180,7 @@ static void transpose16(global const float *src, size_t ld, uint last, global fl
         vstore16(shuffle2(t0, t2, high4), 0, dst + (j + 8) * COLS); \
         vstore16(shuffle2(t1, t3, high4), 0, dst + (j + 12) * COLS); \
     }
-    EACH_ROW_OF_16(ROW)
+    EACH_16(ROW)
     BLOCK(0, 1, 2, 3) BLOCK(4, 5, 6, 7) BLOCK(8, 9, 10, 11) BLOCK(12, 13, 14, 15)
     COLUMNS(0, 0, 4, 8, 12) COLUMNS(1, 1, 5, 9, 13) COLUMNS(2, 2, 6, 10, 14) COLUMNS(3, 3, 7, 11, 15)
 }
@@ -127,7 +193,8 @@ static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth,
 #if VEC == 16
     for (; k + 16 <= depth; k += 16) {
         transpose16(b + k, ldb, cols - 1, panel + (size_t)k * COLS);
-        transpose16(b + min(16u, cols - 1) * ldb + k, ldb, cols > 16 ? cols - 17 : 0, panel + (size_t)k * COLS + 16);
+        if (cols > 16)
+            transpose16(b + 16 * ldb + k, ldb, cols - 17, panel + (size_t)k * COLS + 16);
     }
 #endif
     for (; k < depth; k++)
@@ -148,50 +215,105 @@ static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth,
 #endif
 
 #if TRANS_A
-// a: (K, M) at the tile's first depth and row; the copy has A_PAD floats a step of k
-static void pack_tile(global const float *a, size_t lda, uint rows, uint depth, global float *copy)
+// a: (K, M) at the tile's first depth and row. The vectors stored overlap: the next one mends what is too much.
+static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, global float *copy)
 {
     for (size_t k = 0; k < depth; k++)
-        for (uint r = 0; r < A_PAD; r += VEC)
-            STORE_ALL(load(a + k * lda, r, rows), copy + k * A_PAD + r);
+        for (uint r = 0; r < ROWS; r += VEC)
+            STORE_ALL(load(a + k * lda, r, rows), copy + k * ROWS + r);
 }
-#define A_TILE(k, i) (pack_tile(A + (size_t)(k) * lda + (i), lda, M - (i), depth, copy), copy)
+#define A_AT_TILE(k, i) (A + (size_t)(k) * lda + (i))
+#define LDA_OF_COPY 0
 #else
-#define A_TILE(k, i) (A + (size_t)(i) * lda + (k))
+// a: (M, K) at the tile's first row and depth
+static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, global float *copy)
+{
+    for (size_t r = 0; r < rows && r < ROWS; r++)
+        for (size_t k = 0; k < depth; k += VEC)
+            STORE_ALL(load(a + r * lda, k, depth), copy + r * A_STRIDE + k);
+}
+#define A_AT_TILE(k, i) (A + (size_t)(i) * lda + (k))
+#define LDA_OF_COPY A_STRIDE
+#endif
+
+#if EPILOGUE == 3
+// Adds alpha times the sums over the depth of a packed tile's rows to `sums`, which they start where `begin`.
+static void add_sums(global const float *copy, uint rows, uint depth, float alpha, bool begin, global float *sums)
+{
+    for (uint r = 0; r < ROWS && r < rows; r += VEC) {
+        uint n = min(rows, (uint)ROWS);
+        floatv sum = 0.0f;
+        for (size_t k = 0; k < depth; k++)
+            sum += LOAD_ALL(copy + k * ROWS + r);
+        sum *= alpha;
+        if (!begin)
+            sum += load(sums, r, n);
+        store(sum, sums, r, n);
+    }
+}
 #endif
 
 // ---- a work-item's block --------------------------------------------------------------------------------------------
 
+// One panel for one tile: the first tile packs it, and where nobody comes after it, reads op(B) in place if it can.
+static void tile_of_panel(bool first, bool last, uint depth, global const float *a, uint lda, global const float *b,
+                          uint ldb, global float *panel, const struct finish *f)
+{
+#if !TRANS_B
+    if (first && f->cols >= COLS) {
+        if (last)
+            tile_rows(depth, a, lda, b, ldb, *f);
+        else
+            tile_and_pack(depth, a, lda, b, ldb, panel, f);
+        return;
+    }
+#endif
+    if (first)
+        pack_panel(b, ldb, f->cols, depth, panel);
+    tile_rows(depth, a, lda, panel, COLS, *f);
+}
+
 kernel void gemm_tile(uint M, uint N, uint K, uint items_m, uint items_n, float alpha, global const float *A, uint ao,
                       uint lda, global const float *B, uint bo, uint ldb, float beta, global float *C, uint co,
-                      uint ldc, global float *scratch)
+                      uint ldc, global float *scratch, uint copy_a, global float *extra, uint eo, uint lde, float slope)
 {
     uint item = get_global_id(0), at_m = item / items_n, at_n = item - at_m * items_n;
     if (at_m >= items_m)
         return;
-    uint panels = (N + COLS - 1) / COLS, tiles = (M + ROWS - 1) / ROWS;
-    uint panel_end = panels * (at_n + 1) / items_n, tile_end = tiles * (at_m + 1) / items_m;
-    global float *packed = scratch + (size_t)item * (KC * (COLS * PANELS + A_PAD));
-    global float *copy = packed + KC * COLS * PANELS;
+    uint panels = (N + COLS - 1) / COLS, panel_begin = panels * at_n / items_n;
+    uint panel_end = panels * (at_n + 1) / items_n;
+    uint tiles = (M + ROWS - 1) / ROWS, tile_begin = tiles * at_m / items_m, tile_end = tiles * (at_m + 1) / items_m;
+    global float *packed = scratch + (size_t)item * ITEM_FLOATS, *copy = packed + KC * COLS * PANELS;
     A += ao;
     B += bo;
     C += co;
-    for (uint k = 0; k < K; k += KC) {
-        uint depth = min(K - k, (uint)KC);
-        float factor = k ? 1.0f : beta; // what is there already from the second depth on
-        for (uint first = panels * at_n / items_n; first < panel_end; first += PANELS) {
-            uint count = min(panel_end - first, (uint)PANELS);
-            for (uint p = 0; p < count; p++) {
-                uint j = (first + p) * COLS;
-                pack_panel(B_AT(k, j), ldb, N - j, depth, packed + (size_t)p * (KC * COLS));
-            }
-            for (uint t = tiles * at_m / items_m; t < tile_end; t++) {
-                uint i = t * ROWS;
-                global const float *a = A_TILE(k, i);
+    extra += eo;
+    uint blocks = (K + KC - 1) / KC, most = ((K + blocks - 1) / blocks + 15) / 16 * 16; // equal depths, in 16s
+    for (uint k = 0; k < K; k += most) {
+        uint depth = min(K - k, most), room = KC * PANELS / depth, count;
+        for (uint first = panel_begin; first < panel_end; first += count) {
+            count = min(panel_end - first, room);
+            for (uint t = tile_begin; t < tile_end; t++) {
+                uint i = t * ROWS, rows = M - i;
+                global const float *a = A_AT_TILE(k, i);
+                if (copy_a) {
+                    pack_rows(a, lda, rows, depth, copy);
+                    a = copy;
+#if EPILOGUE == 3
+                    if (first == 0)
+                        add_sums(copy, rows, depth, alpha, k == 0, extra + i);
+#endif
+                }
                 for (uint p = 0; p < count; p++) {
                     uint j = (first + p) * COLS;
-                    tile(min(M - i, (uint)ROWS), N - j, depth, a, lda, packed + (size_t)p * (KC * COLS),
-                         C + (size_t)i * ldc + j, ldc, alpha, factor);
+                    struct finish f = {C + (size_t)i * ldc + j, ldc, min(rows, (uint)ROWS), N - j, alpha,
+                                       k ? 1.0f : beta, slope, 0, lde}; // from the second depth on C has the first
+#if EPILOGUE == 1 || EPILOGUE == 2
+                    if (k + depth == K)
+                        f.extra = extra + (EPILOGUE == 2 ? (size_t)i * lde : 0) + j;
+#endif
+                    tile_of_panel(t == tile_begin, t + 1 == tile_end, depth, a, copy_a ? LDA_OF_COPY : lda, B_AT(k, j),
+                                  ldb, packed + (size_t)p * depth * COLS, &f);
                 }
             }
         }

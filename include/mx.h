@@ -36,7 +36,8 @@ struct mx_activation {
 /* Groups of kernels that mx_prepare() builds. */
 enum mx_op {
     MX_NO_OP,
-    MX_GEMM,
+    MX_GEMM,  /* mx_gemm */
+    MX_DENSE, /* the calls of a dense layer, and of the one above it, with that activation */
     MX_ACTIVATION,
     MX_BIAS,
     MX_COLUMNS,
@@ -77,6 +78,19 @@ void mx_give_scratch(struct mx *m, struct ocl_buf *buf);
 MUST_USE enum st mx_gemm(struct mx *m, bool trans_a, bool trans_b, float alpha, struct mx_tensor a, struct mx_tensor b,
                          float beta, struct mx_tensor c);
 
+/* A dense layer, y (B, out) = phi(x W^T + b) from x (B, in), w (out, in), bias (1, out), and its backward pass from
+ * da = dy * phi'(.): each a product that computes what comes with it before its last store, where the provider can.
+ * Scratch holds mx_dense_scratch floats for B rows, or fewer rows. */
+MUST_USE enum st mx_dense_scratch(struct mx *m, int B, int in, int out, size_t *floats);
+MUST_USE enum st mx_dense_forward(struct mx *m, struct mx_activation phi, struct mx_tensor x, struct mx_tensor w,
+                                  struct mx_tensor bias, struct mx_tensor y);
+/* dw = 1/B da^T x, dbias = 1/B sum of da over the rows */
+MUST_USE enum st mx_dense_backward_params(struct mx *m, struct mx_tensor da, struct mx_tensor x, struct mx_tensor dw,
+                                          struct mx_tensor dbias);
+/* dx = da W * phi'(.), phi that of the layer which computed x = phi(.), so that dx is its da */
+MUST_USE enum st mx_dense_backward_input(struct mx *m, struct mx_activation phi, struct mx_tensor da,
+                                         struct mx_tensor w, struct mx_tensor x, struct mx_tensor dx);
+
 /* ---- element-wise; in place is allowed --------------------------------------------------------------------------- */
 
 /* y = phi(x) */
@@ -87,9 +101,6 @@ MUST_USE enum st mx_act_backward(struct mx *m, struct mx_activation phi, struct 
 /* y (B, C) = phi(x + bias (1, C)) */
 MUST_USE enum st mx_bias_act(struct mx *m, struct mx_activation phi, struct mx_tensor x, struct mx_tensor bias,
                              struct mx_tensor y);
-/* dx (B, C) = dy * phi'(.) from y, and dbias (1, C) = 1/B sum over rows of dx: one pass. */
-MUST_USE enum st mx_bias_act_backward(struct mx *m, struct mx_activation phi, struct mx_tensor y, struct mx_tensor dy,
-                                      struct mx_tensor dx, struct mx_tensor dbias);
 
 /* ---- reductions, in a fixed order -------------------------------------------------------------------------------- */
 

@@ -60,6 +60,8 @@ struct nn_layer {
     uint64_t macs; /* multiply-accumulates of one sample's forward pass */
     struct mx_activation phi; /* computed with this layer: the activation layer behind it, else identity */
     bool fused;    /* an activation that the layer before it computes */
+    struct mx_activation below; /* phi of the layer below, whose slope backward multiplies dx by; or identity */
+    bool given_da; /* the layer above does so for this one: dy comes as da = dy * phi'(.) */
 };
 
 /* One forward or backward pass over a batch. */
@@ -87,6 +89,7 @@ struct nn_kind {
     enum mx_op ops[NN_OPS_MAX];               /* groups of kernels it runs; ends with MX_NO_OP */
     enum mx_act act;     /* an activation layer: which; else MX_IDENTITY */
     bool fuses_act;      /* computes an activation behind it in its own pass */
+    bool trades_da;      /* backward takes da from a layer above that can give it, and gives it to the one below */
     bool in_place;       /* backward may overwrite dy with dx */
     bool counts_batches; /* PyTorch saves a num_batches_tracked behind its state */
     int batch_min;       /* samples it needs to train on; 0 for any */

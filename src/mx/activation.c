@@ -24,14 +24,3 @@ enum st mx_bias_act(struct mx *m, struct mx_activation phi, struct mx_tensor x, 
                   OCL_ARGS(ocl_u((size_t)x.rows), ocl_u((size_t)x.cols), MX_ARG(x), MX_ARG(bias), MX_ARG(y),
                            ocl_f(phi.slope)));
 }
-
-enum st mx_bias_act_backward(struct mx *m, struct mx_activation phi, struct mx_tensor y, struct mx_tensor dy,
-                             struct mx_tensor dx, struct mx_tensor dbias)
-{
-    size_t chunks = (size_t)mx_chunks(y.rows);
-    mx_moves(m, 3 * mx_size(y));
-    enum st s = mx_run(m, K_BIAS_ACT_BACKWARD, phi.kind, (size_t)y.cols, chunks,
-                       OCL_ARGS(ocl_u((size_t)y.rows), ocl_u((size_t)y.cols), ocl_u(chunks), MX_ARG(y), MX_ARG(dy),
-                                MX_ARG(dx), ocl_b(m->scratch), ocl_f(phi.slope)));
-    return s != ST_OK ? s : mx_column_finish(m, chunks, 1.0f / (float)y.rows, 0.0f, dbias);
-}

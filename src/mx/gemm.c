@@ -38,12 +38,20 @@ enum st mx_choose_gemm(struct mx *m, const char *provider)
     return st_fail(ST_INPUT, "unknown GEMM provider '%s': plain, clblast and tile are known", provider);
 }
 
-enum st mx_gemm_prepare(struct mx *m)
+static enum st prepare(struct mx *m, const struct gemm_call *g)
 {
     enum st s = ST_OK;
     for (int i = 0; i < m->how_count; i++)
-        if (m->how[i].provider->prepare)
-            TRY(m->how[i].provider->prepare(m, &m->how[i]));
+        TRY(m->how[i].provider->prepare(m, &m->how[i], g));
+out:
+    return s;
+}
+
+enum st mx_gemm_prepare(struct mx *m)
+{
+    enum st s = ST_OK;
+    for (int form = 0; form < 4; form++)
+        TRY(prepare(m, &(struct gemm_call){.trans_a = form & 1, .trans_b = form >> 1}));
 out:
     return s;
 }
@@ -66,16 +74,95 @@ enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, 
     return how->provider->scratch ? how->provider->scratch(m, how, &g, floats) : ST_OK;
 }
 
+/* Checks and fills in the shape, chooses, runs; an epilogue that the provider does not know is a call of its own. */
+static enum st run_product(struct mx *m, struct gemm_call *g)
+{
+    enum st s = ST_OK;
+    struct mx_tensor a = g->a, b = g->b;
+    g->M = g->c.rows;
+    g->N = g->c.cols;
+    g->K = g->trans_a ? a.rows : a.cols;
+    if ((g->trans_a ? a.cols : a.rows) != g->M || (g->trans_b ? b.cols : b.rows) != g->K ||
+        (g->trans_b ? b.rows : b.cols) != g->N)
+        return st_fail(ST_INTERNAL, "product of shapes (%d, %d)%s and (%d, %d)%s into (%d, %d)", a.rows, a.cols,
+                       g->trans_a ? "^T" : "", b.rows, b.cols, g->trans_b ? "^T" : "", g->c.rows, g->c.cols);
+    struct gemm_how *how = how_of(m, g);
+    enum gemm_epilogue apart = how->provider->epilogues ? GEMM_NOTHING : g->epilogue;
+    ocl_trace_work(m->queue, 2.0 * g->M * g->N * g->K,
+                   4.0 * ((double)mx_size(a) + (double)mx_size(b) + (double)mx_size(g->c)));
+    TRY(how->provider->run(m, how, g));
+    switch (apart) {
+    case GEMM_BIAS_ACT:
+        return mx_bias_act(m, g->phi, g->c, g->extra, g->c);
+    case GEMM_ACT_BACKWARD:
+        return mx_act_backward(m, g->phi, g->extra, g->c, g->c);
+    case GEMM_ROW_SUMS:
+        return mx_column_sum(m, g->alpha, a, 0, g->extra); /* op(A) = A^T */
+    case GEMM_NOTHING:
+    case GEMM_EPILOGUES:
+        break;
+    }
+out:
+    return s;
+}
+
 enum st mx_gemm(struct mx *m, bool trans_a, bool trans_b, float alpha, struct mx_tensor a, struct mx_tensor b,
                 float beta, struct mx_tensor c)
 {
-    struct gemm_call g = {.trans_a = trans_a, .trans_b = trans_b, .M = c.rows, .N = c.cols,
-                          .K = trans_a ? a.rows : a.cols, .alpha = alpha, .beta = beta, .a = a, .b = b, .c = c};
-    if ((trans_a ? a.cols : a.rows) != g.M || (trans_b ? b.cols : b.rows) != g.K || (trans_b ? b.rows : b.cols) != g.N)
-        return st_fail(ST_INTERNAL, "product of shapes (%d, %d)%s and (%d, %d)%s into (%d, %d)", a.rows, a.cols,
-                       trans_a ? "^T" : "", b.rows, b.cols, trans_b ? "^T" : "", c.rows, c.cols);
-    ocl_trace_work(m->queue, 2.0 * g.M * g.N * g.K,
-                   4.0 * ((double)mx_size(a) + (double)mx_size(b) + (double)mx_size(c)));
-    struct gemm_how *how = how_of(m, &g);
-    return how->provider->run(m, how, &g);
+    return run_product(m, &(struct gemm_call){.trans_a = trans_a, .trans_b = trans_b, .alpha = alpha, .beta = beta,
+                                              .a = a, .b = b, .c = c});
+}
+
+/* ---- dense layers ------------------------------------------------------------------------------------------------ */
+
+enum st mx_dense_prepare(struct mx *m, enum mx_act act)
+{
+    enum st s = ST_OK;
+    const struct mx_activation phi = {.kind = act};
+    TRY(prepare(m, &(struct gemm_call){.trans_b = true, .epilogue = GEMM_BIAS_ACT, .phi = phi}));
+    TRY(prepare(m, &(struct gemm_call){.trans_a = true, .epilogue = GEMM_ROW_SUMS}));
+    TRY(prepare(m, &(struct gemm_call){.epilogue = GEMM_NOTHING}));
+    if (act != MX_IDENTITY)
+        TRY(prepare(m, &(struct gemm_call){.epilogue = GEMM_ACT_BACKWARD, .phi = phi}));
+    TRY(mx_prepare(m, MX_BIAS, act));
+    TRY(mx_prepare(m, MX_ACTIVATION, act));
+    TRY(mx_prepare(m, MX_COLUMNS, MX_IDENTITY));
+out:
+    return s;
+}
+
+enum st mx_dense_scratch(struct mx *m, int B, int in, int out, size_t *floats)
+{
+    const int form[3][3] = {{B, out, in}, {out, in, B}, {B, in, out}};
+    enum st s = ST_OK;
+    *floats = mx_columns_scratch(B, out);
+    for (int i = 0; i < 3; i++) {
+        size_t n;
+        TRY(mx_gemm_scratch(m, i == 1, i == 0, form[i][0], form[i][1], form[i][2], &n));
+        *floats = n > *floats ? n : *floats;
+    }
+out:
+    return s;
+}
+
+enum st mx_dense_forward(struct mx *m, struct mx_activation phi, struct mx_tensor x, struct mx_tensor w,
+                         struct mx_tensor bias, struct mx_tensor y)
+{
+    return run_product(m, &(struct gemm_call){.trans_b = true, .alpha = 1, .a = x, .b = w, .c = y,
+                                              .epilogue = GEMM_BIAS_ACT, .phi = phi, .extra = bias});
+}
+
+enum st mx_dense_backward_params(struct mx *m, struct mx_tensor da, struct mx_tensor x, struct mx_tensor dw,
+                                 struct mx_tensor dbias)
+{
+    return run_product(m, &(struct gemm_call){.trans_a = true, .alpha = 1.0f / (float)da.rows, .a = da, .b = x, .c = dw,
+                                              .epilogue = GEMM_ROW_SUMS, .extra = dbias});
+}
+
+enum st mx_dense_backward_input(struct mx *m, struct mx_activation phi, struct mx_tensor da, struct mx_tensor w,
+                                struct mx_tensor x, struct mx_tensor dx)
+{
+    bool act = phi.kind != MX_IDENTITY;
+    return run_product(m, &(struct gemm_call){.alpha = 1, .a = da, .b = w, .c = dx, .phi = phi, .extra = x,
+                                              .epilogue = act ? GEMM_ACT_BACKWARD : GEMM_NOTHING});
 }

@@ -11,7 +11,6 @@ enum kernel {
     K_ACT_FORWARD,
     K_ACT_BACKWARD,
     K_BIAS_ACT,
-    K_BIAS_ACT_BACKWARD,
     K_COLUMN_PARTIAL,
     K_COLUMN_FINISH,
     K_ROW_SUM,
@@ -32,15 +31,26 @@ enum kernel {
     KERNELS
 };
 
-/* Where products come from. A provider is one file and one row in the table of gemm.c. */
+/* What a product computes with its last store; EPILOGUE of cl/tile.cl. */
+enum gemm_epilogue {
+    GEMM_NOTHING,
+    GEMM_BIAS_ACT,     /* C = phi(C + extra), extra (1, N) */
+    GEMM_ACT_BACKWARD, /* C = C * phi'(.) from extra = phi(.), (M, N) */
+    GEMM_ROW_SUMS,     /* extra (1, M) = alpha * sum over k of op(A) */
+    GEMM_EPILOGUES
+};
+
 struct gemm_call {
     bool trans_a, trans_b;
     int M, N, K;
     float alpha, beta;
     struct mx_tensor a, b, c;
+    enum gemm_epilogue epilogue;
+    struct mx_activation phi;
+    struct mx_tensor extra;
 };
 
-enum { GEMM_PARAMS_MAX = 16, GEMM_KERNELS_MAX = 32, GEMM_HOWS_MAX = 8 };
+enum { GEMM_PARAMS_MAX = 16, GEMM_KERNELS_MAX = 4 * GEMM_EPILOGUES * MX_ACTS, GEMM_HOWS_MAX = 8 };
 
 /* A whole number that a provider can be tuned by. */
 struct gemm_param {
@@ -56,11 +66,13 @@ struct gemm_how {
     struct ocl_kernel *kernel[GEMM_KERNELS_MAX]; /* as the provider counts them; NULL until asked for */
 };
 
+/* Where products come from. A provider is one file and one row in the table of gemm.c. */
 struct gemm_provider {
     const char *name;
+    bool epilogues;                  /* computes them itself */
     const struct gemm_param *params; /* ends with a NULL name; NULL: none */
-    /* builds what run() needs; may be NULL */
-    enum st (*prepare)(struct mx *m, struct gemm_how *how);
+    /* builds what run() needs for such a call, whatever its sizes */
+    enum st (*prepare)(struct mx *m, struct gemm_how *how, const struct gemm_call *g);
     /* floats of scratch, no fewer for a product with more rows; may be NULL for none */
     enum st (*scratch)(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats);
     enum st (*run)(struct mx *m, struct gemm_how *how, const struct gemm_call *g);
@@ -81,7 +93,9 @@ struct mx {
 
 /* Sets m->how by name, or by device where the name is NULL. */
 MUST_USE enum st mx_choose_gemm(struct mx *m, const char *provider);
+/* Builds what mx_gemm, or a dense layer with that activation and the one above it, will run. */
 MUST_USE enum st mx_gemm_prepare(struct mx *m);
+MUST_USE enum st mx_dense_prepare(struct mx *m, enum mx_act act);
 
 /* The kernel, built at the first call for it. */
 MUST_USE enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_kernel **out);

@@ -16,7 +16,6 @@ static const struct kernel_row kernels[KERNELS] = {
     [K_ACT_FORWARD] = {MX_ACTIVATION, "activation", "act_forward", true},
     [K_ACT_BACKWARD] = {MX_ACTIVATION, "activation", "act_backward", true},
     [K_BIAS_ACT] = {MX_BIAS, "bias", "bias_act", true},
-    [K_BIAS_ACT_BACKWARD] = {MX_BIAS, "bias", "bias_act_backward", true},
     [K_COLUMN_PARTIAL] = {MX_COLUMNS, "columns", "column_partial", false},
     [K_COLUMN_FINISH] = {MX_COLUMNS, "columns", "column_finish", false},
     [K_ROW_SUM] = {MX_COLUMNS, "columns", "row_sum", false},
@@ -106,6 +105,8 @@ enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act)
     struct ocl_kernel *unused;
     if (op == MX_GEMM)
         return mx_gemm_prepare(m);
+    if (op == MX_DENSE)
+        return mx_dense_prepare(m, act);
     for (int k = 0; k < KERNELS; k++)
         if (kernels[k].op == op)
             TRY(mx_kernel(m, (enum kernel)k, act, &unused));

@@ -1,9 +1,10 @@
 /* GEMM provider `plain`: cl/gemm.cl, right on every device. */
 #include "inside.h"
 
-static enum st prepare(struct mx *m, struct gemm_how *how)
+static enum st prepare(struct mx *m, struct gemm_how *how, const struct gemm_call *g)
 {
     (void)how;
+    (void)g;
     enum st s = ST_OK;
     struct ocl_kernel *k;
     TRY(mx_kernel(m, K_GEMM_ROWS, MX_IDENTITY, &k));

@@ -3,7 +3,13 @@
 
 #include <stdio.h>
 
-enum { KC = 512, PANELS = 4, A_PAD = 16, ITEMS_A_UNIT = 2 };
+enum { KC, PANELS, ITEMS };
+static const struct gemm_param params[] = {
+    [KC] = {"kc", 4, {400, 192, 272, 528}}, /* depth of a panel */
+    [PANELS] = {"panels", 3, {8, 4, 16}},   /* of B that a work-item keeps */
+    [ITEMS] = {"items", 4, {4, 1, 2, 8}},   /* work-items a compute unit */
+    {NULL, 0, {0}},
+};
 
 /* Rows of a register tile: as many sums as the registers of a CPU with vectors of that width hold beside two of B. */
 static int tile_rows(const struct mx *m)
@@ -16,16 +22,10 @@ static int tile_cols(const struct mx *m)
     return 2 * m->vec;
 }
 
-static size_t item_floats(const struct mx *m)
+static size_t item_floats(const struct mx *m, const struct gemm_how *how) /* ITEM_FLOATS of cl/tile.cl */
 {
-    return (size_t)KC * (size_t)(tile_cols(m) * PANELS + A_PAD);
-}
-
-/* More work-items than cores, so that one core's bad luck does not hold up all; few enough for their panels to stay
- * cached. */
-static int items_most(const struct mx *m)
-{
-    return ITEMS_A_UNIT * (int)ocl_device_facts(ocl_queue_device(m->queue))->compute_units;
+    int kc = how->param[KC];
+    return (size_t)kc * (size_t)(tile_cols(m) * how->param[PANELS]) + (size_t)(tile_rows(m) * (kc + 16));
 }
 
 static int smaller(int a, int b)
@@ -33,26 +33,45 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* How C is dealt to work-items: by columns first, since a work-item packs what it needs of B itself. */
-static void deal(const struct mx *m, const struct gemm_call *g, int *items_m, int *items_n)
+/* Rows a multiple of 2 KiB apart fall on the same few cache lines, and a tile runs along twelve of them at once. */
+static bool copies_a(const struct gemm_call *g)
 {
-    int panels = (g->N + tile_cols(m) - 1) / tile_cols(m), tiles = (g->M + tile_rows(m) - 1) / tile_rows(m);
-    *items_n = smaller(panels, items_most(m));
-    *items_m = smaller(tiles, items_most(m) / *items_n);
+    return g->trans_a || g->a.ld % 512 == 0;
 }
 
-static enum st get_kernel(struct mx *m, struct gemm_how *how, bool trans_a, bool trans_b, struct ocl_kernel **out)
+/* How C is dealt to work-items: by columns first, since a work-item packs what it needs of B itself. A second thread
+ * starts some ten microseconds late, so what takes not much longer is one work-item, and the rest is dealt in more
+ * pieces than there are threads, so that the first ones take more of them. */
+static void deal(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g, int *items_m, int *items_n)
 {
-    struct ocl_kernel **k = &how->kernel[2 * trans_a + trans_b];
-    char options[128];
+    int panels = (g->N + tile_cols(m) - 1) / tile_cols(m), tiles = (g->M + tile_rows(m) - 1) / tile_rows(m);
+    int most = how->param[ITEMS] * (int)ocl_device_facts(ocl_queue_device(m->queue))->compute_units;
+    double flops = 2.0 * g->M * g->N * g->K, floats = (double)g->K * g->N + (double)g->M * g->K;
+    if (flops < 1e6 && floats < 1e5)
+        most = 1;
+    else if (flops > 2e8)
+        most = (most + 1) / 2; /* the more B a work-item has, the longer it uses a copied tile of A */
+    int each = copies_a(g) ? 3 : 1; /* panels that a copied tile should serve at least */
+    *items_n = most;
+    while (*items_n > 1 && *items_n * each > panels) /* by halves: the pieces stay equal, and even in number */
+        *items_n /= 2;
+    *items_m = smaller((tiles + 3) / 4, most / *items_n);
+}
+
+static enum st get_kernel(struct mx *m, struct gemm_how *how, const struct gemm_call *g, struct ocl_kernel **out)
+{
+    int act = g->epilogue == GEMM_BIAS_ACT || g->epilogue == GEMM_ACT_BACKWARD ? (int)g->phi.kind : 0;
+    struct ocl_kernel **k = &how->kernel[((int)g->epilogue * MX_ACTS + act) * 4 + 2 * g->trans_a + g->trans_b];
     /* A tile without vectors gains nothing, and its work-items turn so many loops that Mesa's llvmpipe, which has none,
      * quietly ends them: it stops a work-item after 65535 turns in all. */
     if (m->vec == 1)
         return st_fail(ST_DEVICE, "products by tile need vectors, which device %s does not have: plain is for it",
                        ocl_device_label(ocl_queue_device(m->queue)));
     if (!*k) {
-        snprintf(options, sizeof options, "-DVEC=%d -DROWS=%d -DKC=%d -DPANELS=%d -DTRANS_A=%d -DTRANS_B=%d", m->vec,
-                 tile_rows(m), KC, PANELS, trans_a, trans_b);
+        char options[160];
+        snprintf(options, sizeof options,
+                 "-DVEC=%d -DROWS=%d -DKC=%d -DPANELS=%d -DTRANS_A=%d -DTRANS_B=%d -DEPILOGUE=%d -DACT=%d", m->vec,
+                 tile_rows(m), how->param[KC], how->param[PANELS], g->trans_a, g->trans_b, (int)g->epilogue, act);
         enum st s = ocl_kernel_get(m->queue, "tile", "gemm_tile", options, k);
         if (s != ST_OK)
             return s;
@@ -61,22 +80,17 @@ static enum st get_kernel(struct mx *m, struct gemm_how *how, bool trans_a, bool
     return ST_OK;
 }
 
-static enum st prepare(struct mx *m, struct gemm_how *how)
+static enum st prepare(struct mx *m, struct gemm_how *how, const struct gemm_call *g)
 {
-    enum st s = ST_OK;
     struct ocl_kernel *unused;
-    for (int form = 0; form < 4; form++)
-        TRY(get_kernel(m, how, form & 1, form >> 1, &unused));
-out:
-    return s;
+    return get_kernel(m, how, g, &unused);
 }
 
 static enum st scratch(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats)
 {
-    (void)how;
     int items_m, items_n;
-    deal(m, g, &items_m, &items_n);
-    *floats = (size_t)items_m * (size_t)items_n * item_floats(m);
+    deal(m, how, g, &items_m, &items_n);
+    *floats = (size_t)items_m * (size_t)items_n * item_floats(m, how);
     return ST_OK;
 }
 
@@ -84,15 +98,17 @@ static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g
 {
     struct ocl_kernel *k;
     int items_m, items_n;
-    enum st s = get_kernel(m, how, g->trans_a, g->trans_b, &k);
+    enum st s = get_kernel(m, how, g, &k);
     if (s != ST_OK)
         return s;
-    deal(m, g, &items_m, &items_n);
+    deal(m, how, g, &items_m, &items_n);
     return ocl_run(k, (size_t[2]){(size_t)(items_m * items_n), 1}, (size_t[2]){1, 1},
                    OCL_ARGS(ocl_u((size_t)g->M), ocl_u((size_t)g->N), ocl_u((size_t)g->K), ocl_u((size_t)items_m),
                             ocl_u((size_t)items_n), ocl_f(g->alpha), MX_ARG(g->a), ocl_u((size_t)g->a.ld), MX_ARG(g->b),
                             ocl_u((size_t)g->b.ld), ocl_f(g->beta), MX_ARG(g->c), ocl_u((size_t)g->c.ld),
-                            ocl_b(m->scratch)));
+                            ocl_b(m->scratch), ocl_u(copies_a(g)), MX_ARG(g->extra), ocl_u((size_t)g->extra.ld),
+                            ocl_f(g->phi.slope)));
 }
 
-const struct gemm_provider gemm_tile = {.name = "tile", .prepare = prepare, .scratch = scratch, .run = run};
+const struct gemm_provider gemm_tile = {.name = "tile", .epilogues = true, .params = params, .prepare = prepare,
+                                        .scratch = scratch, .run = run};

@@ -166,6 +166,22 @@ out:
     return s;
 }
 
+/* Neighbours that can hand over da = dy * phi'(.) do so: in a product the slope costs nothing, else a pass. */
+static void trade_da(struct nn_net *net)
+{
+    struct nn_layer *before = NULL;
+    for (int i = 0; i < net->layer_count; i++) {
+        struct nn_layer *l = &net->layer[i];
+        if (l->fused)
+            continue;
+        if (before && before->kind->trades_da && l->kind->trades_da && before->phi.kind != MX_IDENTITY) {
+            l->below = before->phi;
+            before->given_da = true;
+        }
+        before = l;
+    }
+}
+
 static enum st read_loss(struct reader *r)
 {
     if (r->word_count != 2 || strcmp(r->word[1], "softmax") != 0)
@@ -176,6 +192,7 @@ static enum st read_loss(struct reader *r)
         return FAIL(r, "loss softmax takes a vector of 2 or more classes, not %dx%dx%d: put a dense layer before it",
                     r->shape.c, r->shape.h, r->shape.w);
     r->net->classes = r->shape.c;
+    trade_da(r->net);
     r->have_loss = true;
     return ST_OK;
 }

@@ -71,26 +71,6 @@ static void check_bias_act(int rows, int cols, struct mx_activation phi)
     device_done();
 }
 
-static void check_bias_act_backward(int rows, int cols, struct mx_activation phi)
-{
-    struct pair x = corners(rows, cols), dy = pair_random(rows, cols, -2, 2), dx = pair_new(rows, cols);
-    struct pair dbias = pair_new(1, cols);
-    ref_act(phi, (size_t)rows * (size_t)cols, x.ref, x.ref);
-    struct pair y = pair_copy(x), place = pair_copy(dy);
-    ref_bias_act_backward(phi, rows, cols, y.ref, dy.ref, dx.ref, dbias.ref);
-    device_scratch(device_mx(), mx_columns_scratch(rows, cols));
-    OK(mx_bias_act_backward(device_mx(), phi, y.t, dy.t, dx.t, dbias.t));
-    pair_close("bias act backward", dx, SLOPE_ERROR, 0);
-    /* a sum of `rows` numbers below 2 in any order, as a mean, and the error of each */
-    double absolute = (rows + 2) * 2 * ROUND + SLOPE_ERROR;
-    pair_close("dbias", dbias, absolute, 0);
-    place.ref = dx.ref;
-    OK(mx_bias_act_backward(device_mx(), phi, y.t, place.t, place.t, dbias.t));
-    pair_close("bias act backward in place", place, SLOPE_ERROR, 0);
-    pair_close("dbias in place", dbias, absolute, 0);
-    device_done();
-}
-
 static void test_act(void **state)
 {
     (void)state;
@@ -107,12 +87,6 @@ static void test_bias_act(void **state)
 {
     (void)state;
     device_shapes_acts(check_bias_act);
-}
-
-static void test_bias_act_backward(void **state)
-{
-    (void)state;
-    device_shapes_acts(check_bias_act_backward);
 }
 
 static void nan_only_at(const char *what, struct mx_activation phi, struct pair p, int i)
@@ -352,7 +326,6 @@ int main(void)
         DEVICE_TEST(test_act),
         DEVICE_TEST(test_act_backward),
         DEVICE_TEST(test_bias_act),
-        DEVICE_TEST(test_bias_act_backward),
         DEVICE_TEST(test_nan_stays_nan),
         DEVICE_TEST(test_dropout),
         DEVICE_TEST(test_dropout_backward_has_the_same_mask),

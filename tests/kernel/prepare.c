@@ -5,7 +5,7 @@
 enum { ROWS = 33, COLS = 18 };
 
 struct things {
-    struct pair x, y, d, square, row, row2, column2, gamma, mean, var, saved;
+    struct pair x, y, d, square, weights, row, row2, column2, gamma, mean, var, saved;
     struct ocl_buf *bytes, *order, *scale, *labels;
 };
 
@@ -16,7 +16,8 @@ static struct things make_things(void)
     static const float scale[2] = {1, 0};
     struct things t = {
         .x = pair_random(ROWS, COLS, -1, 1), .y = pair_random(ROWS, COLS, -1, 1), .d = pair_random(ROWS, COLS, -1, 1),
-        .square = pair_random(ROWS, ROWS, -1, 1), .row = pair_random(1, COLS, -1, 1), .row2 = pair_random(1, COLS, -1,
+        .square = pair_random(ROWS, ROWS, -1, 1), .weights = pair_random(COLS, COLS, -1, 1),
+        .row = pair_random(1, COLS, -1, 1), .row2 = pair_random(1, COLS, -1,
                                                                                                           1),
         .column2 = pair_random(2, ROWS, -1, 1), .gamma = pair_random(1, COLS, -1, 1), .mean = pair_random(1, COLS, -1,
                                                                                                           1),
@@ -34,7 +35,8 @@ static void give_scratch(struct mx *m)
         OK(mx_gemm_scratch(m, form & 1, form & 2, ROWS, ROWS, COLS, &floats));
         most = floats > most ? floats : most;
     }
-    device_scratch(m, most);
+    OK(mx_dense_scratch(m, ROWS, COLS, COLS, &floats));
+    device_scratch(m, floats > most ? floats : most);
 }
 
 static void call_with_act(struct mx *m, const struct things *t, struct mx_activation phi)
@@ -44,7 +46,8 @@ static void call_with_act(struct mx *m, const struct things *t, struct mx_activa
     OK(mx_act(m, phi, t->x.t, t->y.t));
     OK(mx_act_backward(m, phi, t->y.t, t->d.t, t->d.t));
     OK(mx_bias_act(m, phi, t->x.t, t->row.t, t->y.t));
-    OK(mx_bias_act_backward(m, phi, t->y.t, t->d.t, t->d.t, t->row2.t));
+    OK(mx_dense_forward(m, phi, t->x.t, t->weights.t, t->row2.t, t->y.t));
+    OK(mx_dense_backward_input(m, phi, t->y.t, t->weights.t, t->x.t, t->d.t));
     OK(mx_batchnorm_forward(m, &bn, false, t->x.t, t->y.t));
     OK(mx_batchnorm_forward(m, &bn, true, t->x.t, t->y.t));
     OK(mx_batchnorm_backward(m, &bn, t->x.t, t->y.t, t->d.t, t->row2.t, t->mean.t, t->d.t));
@@ -59,6 +62,7 @@ static void call_all(struct mx *m, const struct things *t)
     OK(mx_gemm(m, false, true, 1, t->x.t, t->y.t, 0, t->square.t));
     OK(mx_gemm(m, true, false, 1, flipped, flipped, 0, t->square.t));
     OK(mx_gemm(m, true, true, 1, flipped, t->x.t, 0, t->square.t));
+    OK(mx_dense_backward_params(m, t->y.t, t->x.t, t->weights.t, t->row2.t));
     OK(mx_column_sum(m, 1, t->x.t, 0, t->row2.t));
     OK(mx_row_sum(m, t->x.t, mx_view(t->column2.t.buf, t->column2.t.off, 1, ROWS)));
     OK(mx_softmax(m, t->x.t, t->y.t));

@@ -19,10 +19,8 @@ void ref_gemm(bool trans_a, bool trans_b, int M, int N, int K, double alpha, con
 void ref_act(struct mx_activation phi, size_t n, const double *x, double *y);
 void ref_act_backward(struct mx_activation phi, size_t n, const double *y, const double *dy, double *dx);
 
-/* y = phi(x + bias); dx = dy phi'(.) from y, dbias = mean over the rows of dx. */
+/* y = phi(x + bias) */
 void ref_bias_act(struct mx_activation phi, int rows, int cols, const double *x, const double *bias, double *y);
-void ref_bias_act_backward(struct mx_activation phi, int rows, int cols, const double *y, const double *dy, double *dx,
-                           double *dbias);
 
 /* out (cols) = alpha * sum over rows + beta out, with beta 0 not reading out; out (rows) = sum over columns. */
 void ref_column_sum(int rows, int cols, double alpha, const double *x, double beta, double *out);

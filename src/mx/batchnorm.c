@@ -1,13 +1,16 @@
 /* Batch norm, forward and backward, in as few passes as its sums allow: cl/batchnorm.cl. */
 #include "inside.h"
 
-/* Every work-item joins the sums of all chunks: few of them keep that small beside its own rows. */
-enum { CPU_CHUNKS_MAX = 4, CHUNKS_MAX = 16 };
+/* Every work-item joins the sums of all chunks: few of them keep that small beside its own rows, which may yet be so
+ * many that some devices stop a loop over them. */
+enum { CPU_CHUNKS = 4, CHUNKS = 16, CHUNK_ROWS_MAX = 1024 };
 
 static size_t norm_chunks(const struct mx *m, struct mx_tensor x)
 {
     bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
-    int chunks = mx_chunks(x.rows), most = cpu ? CPU_CHUNKS_MAX : CHUNKS_MAX;
+    int chunks = mx_chunks(x.rows), most = cpu ? CPU_CHUNKS : CHUNKS, long_ones = x.rows / CHUNK_ROWS_MAX;
+    if (most < long_ones)
+        most = long_ones;
     return (size_t)(chunks < most ? chunks : most);
 }
 

@@ -3,14 +3,13 @@
 //   with dz = dy * phi'(.):  dbeta = sum dz, dgamma = sum dz * xhat,
 //   dx = gamma * rstd * (dz - sum dz / rows - xhat * (sum dz * xhat) / rows)
 // Shapes: x, y, dy, dx (rows, cols); gamma, beta, running_* (cols); saved (2, cols): mean, rstd; partial (2, chunks,
-// cols). Launch: *_partial ceil(cols / VEC) x chunks; *_finish and bn_running ceil(cols / VEC) x 1; bn_apply and
-// bn_backward
-//   ceil(cols / VEC) x chunks. Defines: VEC, ACT (common.cl).
+// cols). Launch: ceil(cols / VEC) x chunks. Each work-item behind the sums joins those of all chunks of its columns, in
+// their order; that of chunk 0 stores what comes out. Defines: VEC, ACT (common.cl).
 // Twin: ref_batchnorm_forward, ref_batchnorm_backward.
 
 // Mean and sum of squared deviations of each chunk. The chunk is read twice (it is in the cache the second time),
 // because a sum of squares loses the variance where it is small beside the mean.
-kernel void bn_moments_partial(uint rows, uint cols, uint chunks, global const float *x, uint xo, global float *partial)
+kernel void bn_moments(uint rows, uint cols, uint chunks, global const float *x, uint xo, global float *partial)
 {
     size_t c = get_global_id(0) * VEC;
     uint chunk = get_global_id(1);
@@ -29,55 +28,72 @@ kernel void bn_moments_partial(uint rows, uint cols, uint chunks, global const f
     store(squares, partial + (size_t)(chunks + chunk) * cols, c, cols);
 }
 
-// Joins the chunks (Chan, Golub and LeVeque 1979), saves mean and rstd, moves the running moments.
-kernel void bn_moments_finish(uint rows, uint cols, uint chunks, global const float *partial, float eps, float momentum,
-                              global float *saved, uint so, global float *running_mean, uint rmo,
-                              global float *running_var, uint rvo)
+// Mean and squared deviations of all rows from those of the chunks, each moved to the mean of all.
+static void join_moments(uint rows, uint cols, uint chunks, size_t c, global const float *partial, floatv *mean,
+                         floatv *squares)
 {
-    size_t c = get_global_id(0) * VEC;
-    if (c >= cols)
-        return;
-    floatv mean = 0.0f, squares = 0.0f;
-    float n = 0.0f;
-    for (uint k = 0; k < chunks; k++) {
-        float more = CHUNK_FIRST(k + 1, rows, chunks) - CHUNK_FIRST(k, rows, chunks);
-        floatv d = load(partial + (size_t)k * cols, c, cols) - mean;
-        squares += load(partial + (size_t)(chunks + k) * cols, c, cols) + d * d * (n * more / (n + more));
-        mean += d * (more / (n + more));
-        n += more;
+    *mean = *squares = 0.0f;
+    for (uint k = 0, first = 0, last; k < chunks; k++, first = last) {
+        last = CHUNK_FIRST(k + 1, rows, chunks);
+        *mean += load(partial + (size_t)k * cols, c, cols) * (float)(last - first);
     }
-    store(mean, saved + so, c, cols);
-    store(1.0f / sqrt(squares / n + eps), saved + so + cols, c, cols);
-    floatv rm = load(running_mean + rmo, c, cols), rv = load(running_var + rvo, c, cols);
-    store(rm + momentum * (mean - rm), running_mean + rmo, c, cols);
-    store(rv + momentum * (squares / (n - 1.0f) - rv), running_var + rvo, c, cols);
+    *mean /= (float)rows;
+    for (uint k = 0, first = 0, last; k < chunks; k++, first = last) {
+        last = CHUNK_FIRST(k + 1, rows, chunks);
+        floatv d = load(partial + (size_t)k * cols, c, cols) - *mean;
+        *squares += load(partial + (size_t)(chunks + k) * cols, c, cols) + d * d * (float)(last - first);
+    }
 }
 
-// Evaluation: saved = running mean, 1 / sqrt(running variance + eps)
-kernel void bn_running(uint cols, float eps, global float *saved, uint so, global const float *running_mean, uint rmo,
-                       global const float *running_var, uint rvo)
+// One chunk of y, and of chunk 0 the moments for the backward pass.
+static void normalise(uint rows, uint cols, uint chunks, uint chunk, size_t c, floatv mean, floatv rstd,
+                      global const float *x, global float *saved, global const float *gamma, global const float *beta,
+                      global float *y, float slope)
 {
-    size_t c = get_global_id(0) * VEC;
-    if (c >= cols)
-        return;
-    store(load(running_mean + rmo, c, cols), saved + so, c, cols);
-    store(1.0f / sqrt(load(running_var + rvo, c, cols) + eps), saved + so + cols, c, cols);
+    floatv scale = rstd * load(gamma, c, cols), shift = load(beta, c, cols);
+    uint last = CHUNK_FIRST(chunk + 1, rows, chunks);
+    for (size_t r = CHUNK_FIRST(chunk, rows, chunks); r < last; r++)
+        store(act((load(x + r * cols, c, cols) - mean) * scale + shift, slope), y + r * cols, c, cols);
+    if (chunk == 0) {
+        store(mean, saved, c, cols);
+        store(rstd, saved + cols, c, cols);
+    }
 }
 
-kernel void bn_apply(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *saved,
-                     uint so, global const float *gamma, uint go, global const float *beta, uint bo,
-                     global float *y, uint yo, float slope)
+// Training, behind bn_moments: moves the running moments too.
+kernel void bn_batch(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *partial,
+                     float eps, float momentum, global float *saved, uint so, global float *running_mean, uint rmo,
+                     global float *running_var, uint rvo, global const float *gamma, uint go,
+                     global const float *beta, uint bo, global float *y, uint yo, float slope)
 {
     size_t c = get_global_id(0) * VEC;
     uint chunk = get_global_id(1);
     if (c >= cols || chunk >= chunks)
         return;
-    floatv mean = load(saved + so, c, cols);
-    floatv scale = load(saved + so + cols, c, cols) * load(gamma + go, c, cols);
-    floatv shift = load(beta + bo, c, cols);
-    uint last = CHUNK_FIRST(chunk + 1, rows, chunks);
-    for (size_t r = CHUNK_FIRST(chunk, rows, chunks); r < last; r++)
-        store(act((load(x + xo + r * cols, c, cols) - mean) * scale + shift, slope), y + yo + r * cols, c, cols);
+    floatv mean, squares;
+    join_moments(rows, cols, chunks, c, partial, &mean, &squares);
+    normalise(rows, cols, chunks, chunk, c, mean, 1.0f / sqrt(squares / (float)rows + eps), x + xo, saved + so,
+              gamma + go, beta + bo, y + yo, slope);
+    if (chunk == 0) {
+        floatv rm = load(running_mean + rmo, c, cols), rv = load(running_var + rvo, c, cols);
+        store(rm + momentum * (mean - rm), running_mean + rmo, c, cols);
+        store(rv + momentum * (squares / (rows - 1.0f) - rv), running_var + rvo, c, cols);
+    }
+}
+
+// Evaluation
+kernel void bn_running(uint rows, uint cols, uint chunks, global const float *x, uint xo, float eps,
+                       global float *saved, uint so, global const float *running_mean, uint rmo,
+                       global const float *running_var, uint rvo, global const float *gamma, uint go,
+                       global const float *beta, uint bo, global float *y, uint yo, float slope)
+{
+    size_t c = get_global_id(0) * VEC;
+    uint chunk = get_global_id(1);
+    if (c >= cols || chunk >= chunks)
+        return;
+    floatv mean = load(running_mean + rmo, c, cols), var = load(running_var + rvo, c, cols);
+    normalise(rows, cols, chunks, chunk, c, mean, 1.0f / sqrt(var + eps), x + xo, saved + so, gamma + go, beta + bo,
+              y + yo, slope);
 }
 
 kernel void bn_backward_partial(uint rows, uint cols, uint chunks, global const float *x, uint xo,
@@ -100,38 +116,33 @@ kernel void bn_backward_partial(uint rows, uint cols, uint chunks, global const 
     store(product, partial + (size_t)(chunks + chunk) * cols, c, cols);
 }
 
-// dbeta and dgamma: means over the rows, which is also what bn_backward needs
-kernel void bn_backward_finish(uint rows, uint cols, uint chunks, global const float *partial, global float *dgamma,
-                               uint dgo, global float *dbeta, uint dbo)
+// Behind bn_backward_partial; dbeta and dgamma are means over the rows, which is also what dx needs.
+kernel void bn_backward(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *y,
+                        uint yo, global const float *dy, uint dyo, global const float *saved, uint so,
+                        global const float *partial, global const float *gamma, uint go, global float *dgamma, uint dgo,
+                        global float *dbeta, uint dbo, global float *dx, uint dxo, float slope)
 {
     size_t c = get_global_id(0) * VEC;
-    if (c >= cols)
+    uint chunk = get_global_id(1);
+    if (c >= cols || chunk >= chunks)
         return;
     floatv sum = 0.0f, product = 0.0f;
     for (size_t k = 0; k < chunks; k++) {
         sum += load(partial + k * cols, c, cols);
         product += load(partial + (chunks + k) * cols, c, cols);
     }
-    store(sum / (float)rows, dbeta + dbo, c, cols);
-    store(product / (float)rows, dgamma + dgo, c, cols);
-}
-
-kernel void bn_backward(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *y,
-                        uint yo, global const float *dy, uint dyo, global const float *saved, uint so,
-                        global const float *gamma, uint go, global const float *dgamma, uint dgo,
-                        global const float *dbeta, uint dbo, global float *dx, uint dxo, float slope)
-{
-    size_t c = get_global_id(0) * VEC;
-    uint chunk = get_global_id(1);
-    if (c >= cols || chunk >= chunks)
-        return;
+    sum /= (float)rows;
+    product /= (float)rows;
     floatv mean = load(saved + so, c, cols), rstd = load(saved + so + cols, c, cols);
     floatv scale = load(gamma + go, c, cols) * rstd;
-    floatv db = load(dbeta + dbo, c, cols), dg = load(dgamma + dgo, c, cols);
     uint last = CHUNK_FIRST(chunk + 1, rows, chunks);
     for (size_t r = CHUNK_FIRST(chunk, rows, chunks); r < last; r++) {
         floatv dz = act_gradient(load(dy + dyo + r * cols, c, cols), load(y + yo + r * cols, c, cols), slope);
         floatv xhat = (load(x + xo + r * cols, c, cols) - mean) * rstd;
-        store(scale * (dz - db - xhat * dg), dx + dxo + r * cols, c, cols);
+        store(scale * (dz - sum - xhat * product), dx + dxo + r * cols, c, cols);
+    }
+    if (chunk == 0) {
+        store(sum, dbeta + dbo, c, cols);
+        store(product, dgamma + dgo, c, cols);
     }
 }

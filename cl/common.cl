@@ -45,14 +45,18 @@ static void store(floatv v, global float *p, size_t i, size_t n)
             p[i + e] = part[e];
 }
 
+// f over all elements of a vector, halves first: in a fixed order, and without a loop, which compilers would keep
+#define FOLD1(f, v) (v)
+#define FOLD2(f, v) f((v).lo, (v).hi)
+#define FOLD4(f, v) FOLD2(f, f((v).lo, (v).hi))
+#define FOLD8(f, v) FOLD4(f, f((v).lo, (v).hi))
+#define FOLD16(f, v) FOLD8(f, f((v).lo, (v).hi))
+#define FOLD(f, v) JOIN(FOLD, VEC)(f, v)
+#define PLUS(a, b) ((a) + (b))
+
 static float sum_of(floatv v)
 {
-    float part[VEC];
-    STORE_ALL(v, part);
-    for (int width = VEC / 2; width > 0; width /= 2)
-        for (int e = 0; e < width; e++)
-            part[e] += part[e + width];
-    return part[0];
+    return FOLD(PLUS, v);
 }
 
 // Activations. ACT: 0 identity, 1 ReLU, 2 leaky ReLU, 3 tanh, 4 sigmoid (enum mx_act). NaN stays NaN in all of them.

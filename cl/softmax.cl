@@ -1,26 +1,65 @@
 // Softmax of each row, alone or with cross-entropy: p = exp(z - max) / sum, loss = log(sum) + max - z[label],
 // delta = p - onehot(label), correct = 1 where the first largest logit is the label's.
-// Shapes: z, p, delta (rows, cols); label (rows); per_row (2, rows): loss, correct. Launch: rows x 1.
+// Shapes: z, p, delta (rows, cols); label (rows); per_row (2, rows): loss, correct. Launch: rows x 1. Defines: VEC.
 // Twin: ref_softmax, ref_softmax_loss.
 
-static float row_max(global const float *z, uint cols, uint *where)
+#if VEC == 1
+#define PLACES 0
+#elif VEC == 2
+#define PLACES (int2)(0, 1)
+#elif VEC == 4
+#define PLACES (int4)(0, 1, 2, 3)
+#elif VEC == 8
+#define PLACES (int8)(0, 1, 2, 3, 4, 5, 6, 7)
+#else
+#define PLACES (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#endif
+
+// z[c .. c+VEC), what changes neither a largest value nor a sum of exp at cols and beyond
+static floatv load_logits(global const float *z, size_t c, uint cols)
 {
-    float most = z[0];
-    *where = 0;
-    for (uint c = 1; c < cols; c++)
-        if (z[c] > most) {
-            most = z[c];
-            *where = c;
-        }
-    return most;
+    if (c + VEC <= cols)
+        return LOAD_ALL(z + c);
+    float part[VEC];
+    for (int e = 0; e < VEC; e++)
+        part[e] = c + e < cols ? z[c + e] : -INFINITY;
+    return LOAD_ALL(part);
 }
 
-static float row_exp_sum(global const float *z, uint cols, float most)
+// Largest of z[0 .. whole) and `rest` behind it. Each element of the vector keeps its own and where it was first; of
+// equal ones the first in the row counts.
+static float row_max(global const float *z, uint whole, floatv rest, uint *where)
 {
-    float sum = 0.0f;
-    for (uint c = 0; c < cols; c++)
-        sum += exp(z[c] - most);
-    return sum;
+    floatv most = -INFINITY;
+    intv strip = 0;
+    for (uint c = 0; c <= whole; c += VEC) {
+        floatv v = c < whole ? LOAD_ALL(z + c) : rest;
+        strip = select(strip, (intv)(int)c, v > most);
+        most = fmax(most, v); // leaves out NaN, which the sum of exp will have
+    }
+    float top = FOLD(fmax, most);
+    intv at = select((intv)INT_MAX, strip + PLACES, most == top);
+    *where = FOLD(min, at);
+    return top;
+}
+
+// p = softmax(z); the sum of exp(z - most)
+static float row_softmax(global const float *z, uint cols, global float *p, float *most, uint *where)
+{
+    uint whole = (cols - 1) / VEC * VEC; // the rest, 1 to VEC logits, stays in a register
+    floatv rest = load_logits(z, whole, cols);
+    *most = row_max(z, whole, rest, where);
+    floatv sum = rest = exp(rest - *most);
+    for (uint c = 0; c < whole; c += VEC) {
+        floatv v = exp(LOAD_ALL(z + c) - *most);
+        STORE_ALL(v, p + c);
+        sum += v;
+    }
+    float total = sum_of(sum);
+    for (uint c = 0; c < whole; c += VEC)
+        STORE_ALL(LOAD_ALL(p + c) / total, p + c);
+    store(rest / total, p, whole, cols);
+    return total;
 }
 
 kernel void softmax_loss(uint rows, uint cols, global const float *z, uint zo, global const uint *label,
@@ -31,12 +70,11 @@ kernel void softmax_loss(uint rows, uint cols, global const float *z, uint zo, g
         return;
     z += zo + r * cols;
     delta += dlo + r * cols;
-    uint best;
-    float most = row_max(z, cols, &best), sum = row_exp_sum(z, cols, most);
-    per_row[pro + r] = log(sum) + (most - z[label[r]]); // most may be large beside the loss
-    per_row[pro + rows + r] = best == label[r];
-    for (uint c = 0; c < cols; c++)
-        delta[c] = exp(z[c] - most) / sum - (c == label[r] ? 1.0f : 0.0f);
+    uint mine = label[r], best;
+    float most, own = z[mine], sum = row_softmax(z, cols, delta, &most, &best);
+    delta[mine] -= 1.0f;
+    per_row[pro + r] = log(sum) + (most - own); // most may be large beside the loss
+    per_row[pro + rows + r] = best == mine;
 }
 
 kernel void softmax(uint rows, uint cols, global const float *z, uint zo, global float *p, uint po)
@@ -44,10 +82,7 @@ kernel void softmax(uint rows, uint cols, global const float *z, uint zo, global
     size_t r = get_global_id(0);
     if (r >= rows)
         return;
-    z += zo + r * cols;
-    p += po + r * cols;
+    float most;
     uint best;
-    float most = row_max(z, cols, &best), sum = row_exp_sum(z, cols, most);
-    for (uint c = 0; c < cols; c++)
-        p[c] = exp(z[c] - most) / sum;
+    row_softmax(z + zo + r * cols, cols, p + po + r * cols, &most, &best);
 }

@@ -157,6 +157,7 @@ struct ocl_times {
 struct ocl_launch {
     const char *name; /* of the kernel; lives as long as the queue */
     uint64_t ns;
+    uint64_t gap_ns;  /* from the end of the one before it to its start; 0: the first, or started before that end */
     double flops, bytes;
 };
 

@@ -88,20 +88,29 @@ MUST_USE enum st train_epoch_run(struct train *t, const struct train_watch *watc
  * */
 MUST_USE enum st train_steps(struct train *t, int n, double *losses);
 
-/* Where a step's time goes, kernel by kernel. Figures are per step. */
+/*
+ * Where a step's time goes. Steps are traced as training runs them, many in a row with one wait behind them, as far as
+ * OCL_TRACE_MAX launches and an epoch reach; the best of several such windows is what counts. Figures are per step, and
+ * the times of the kernels, between_ns and outside_ns add up to traced_ns. Launches that a library makes within one
+ * call and does not tell of are in between_ns.
+ */
 enum { TRAIN_KERNELS_MAX = 64 };
 struct train_kernel {
     const char *name; /* lives as long as the train */
     double launches, ns, flops, bytes;
 };
 struct train_profile {
-    double wall_ns;    /* best of five windows of 100 steps, nothing timed within them */
+    double wall_ns;    /* best of five windows of 100 steps as training runs them: one step traced */
     double median_ns;  /* their median */
+    double traced_ns;  /* wall time of the best traced window */
+    double between_ns; /* of that: on the device, from one launch's end to the start of the next */
+    double outside_ns; /* of that: before the first launch starts and after the last one ended */
+    int steps;         /* of a traced window */
     int kernel_count;  /* in the order of first launch */
     struct train_kernel kernel[TRAIN_KERNELS_MAX];
 };
 /* Trains on while measuring. ST_DEVICE where the device does not tell times. WAITS. */
-MUST_USE enum st train_profile_run(struct train *t, int steps, struct train_profile *out);
+MUST_USE enum st train_profile_run(struct train *t, int windows, struct train_profile *out);
 int train_epochs_done(const struct train *t);
 uint64_t train_steps_done(const struct train *t);
 

@@ -39,6 +39,33 @@ out:
     return s;
 }
 
+static enum st run_tiny(struct mx *mx, void *user)
+{
+    struct mx_tensor *t = user;
+    return mx_act(mx, (struct mx_activation){MX_IDENTITY, 0}, *t, *t);
+}
+
+static enum st run_tiny_and_wait(struct mx *mx, void *user)
+{
+    enum st s = run_tiny(mx, user);
+    return s != ST_OK ? s : ocl_wait(mx_queue(mx));
+}
+
+enum st measure_launch(struct mx *mx, struct measured *in_a_row, struct measured *waited)
+{
+    enum st s = ST_OK;
+    struct ocl_buf *buf = NULL;
+    TRY(ocl_buf_create(ocl_queue_device(mx_queue(mx)), 64, &buf));
+    TRY(ocl_zero(mx_queue(mx), buf, 0, 64));
+    struct mx_tensor t = mx_view(buf, 0, 1, 16);
+    TRY(measure(mx, run_tiny, &t, 9, 0.02, in_a_row));
+    TRY(measure(mx, run_tiny_and_wait, &t, 9, 0.02, waited));
+out:
+    (void)!ocl_wait(mx_queue(mx)); /* nothing may use the buffer any more */
+    ocl_buf_free(buf);
+    return s;
+}
+
 static enum st run_fma(struct mx *mx, void *user)
 {
     return mx_fma_chains(mx, LOOPS, 0.5f, 0.25f, *(struct mx_tensor *)user);

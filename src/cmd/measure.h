@@ -14,6 +14,9 @@ struct measured {
 MUST_USE enum st measure(struct mx *mx, enum st (*enqueue)(struct mx *mx, void *user), void *user, int repetitions,
                          double seconds, struct measured *out);
 
+/* A launch that does next to nothing: many in a row, and each waited for. */
+MUST_USE enum st measure_launch(struct mx *mx, struct measured *in_a_row, struct measured *waited);
+
 /* FLOP/s and bytes/s (read and written) that the device reaches at best. */
 struct peaks {
     struct measured fma, copy; /* seconds of one call */

@@ -241,6 +241,7 @@ struct ocl_times ocl_trace_read(struct ocl_queue *q, struct ocl_launch each[OCL_
         }
         if (start < end_before) /* time that two launches share counts once */
             start = end_before;
+        q->launch[i].gap_ns = i > 0 ? start - end_before : 0;
         q->launch[i].ns = end > start ? end - start : 0;
         t.busy_ns += q->launch[i].ns;
         if (each)

@@ -64,8 +64,9 @@ struct train {
     uint64_t step_in_epoch;
     int pending;                           /* batches whose results are in the meter, unread */
     uint64_t traced, traced_ns;            /* timed steps of this epoch, and their time on the device */
-    struct ocl_launch *listen;             /* (OCL_TRACE_MAX): every step is timed, its launches go here; NULL: not */
-    int listened;                          /* launches of the last step listened to; -1: the device did not tell */
+    struct ocl_launch *listen;             /* (OCL_TRACE_MAX): somebody else traces, launches go here; NULL: nobody */
+    int listened;                          /* launches of the last trace; -1: the device did not tell */
+    uint64_t collected_ns;                 /* clock when the last wait for results ended */
     float meter[2 * WINDOW];               /* host copy: loss sum and correct count of each batch */
 };
 

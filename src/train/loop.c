@@ -52,6 +52,7 @@ static enum st collect(struct train *t, struct train_result *sum)
     int n = t->pending;
     t->pending = 0;
     TRY(ocl_read(t->queue, t->meter_buf, 0, 2 * (size_t)n * sizeof *t->meter, t->meter));
+    t->collected_ns = clock_ns();
     struct ocl_times times = ocl_trace_read(t->queue, t->listen);
     t->listened = times.launches;
     if (times.launches > 0) {
@@ -81,7 +82,7 @@ static enum st check_finite(const struct train *t, double loss)
 /* One step is timed by the device in each window: in its middle, or at the end of an epoch shorter than that. */
 static enum st run_step(struct train *t)
 {
-    bool timed = t->listen || t->pending == WINDOW / 2 || t->step_in_epoch + 1 == t->steps_per_epoch;
+    bool timed = !t->listen && (t->pending == WINDOW / 2 || t->step_in_epoch + 1 == t->steps_per_epoch);
     if (timed)
         ocl_trace_begin(t->queue);
     enum st s = enqueue_step(t);

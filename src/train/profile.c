@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { WINDOWS = 5 };
+enum { UNTIMED_WINDOWS = 5 };
 
 static struct train_kernel *find_kernel(struct train_profile *p, const char *name)
 {
@@ -16,36 +16,74 @@ static struct train_kernel *find_kernel(struct train_profile *p, const char *nam
     return &p->kernel[p->kernel_count++];
 }
 
-/* One step with every launch timed, added to the profile with the share 1 / steps. */
-static enum st time_step(struct train *t, int steps, struct ocl_launch *each, struct train_profile *p)
+/* The launches of t->listen, in a window of so many nanoseconds and p->steps steps. */
+static void account(const struct train *t, double window_ns, struct train_profile *p)
+{
+    double share = 1.0 / p->steps;
+    p->traced_ns = p->outside_ns = share * window_ns;
+    p->between_ns = 0;
+    p->kernel_count = 0;
+    memset(p->kernel, 0, sizeof p->kernel);
+    for (int i = 0; i < t->listened; i++) {
+        const struct ocl_launch *l = &t->listen[i];
+        struct train_kernel *k = find_kernel(p, l->name);
+        k->launches += share;
+        k->ns += share * (double)l->ns;
+        k->flops += share * l->flops;
+        k->bytes += share * l->bytes;
+        p->between_ns += share * (double)l->gap_ns;
+        p->outside_ns -= share * (double)(l->ns + l->gap_ns);
+    }
+}
+
+/* A window of `steps` steps, every launch traced; it becomes the profile where it is the first or the fastest. */
+static enum st trace_window(struct train *t, int steps, struct train_profile *p)
 {
     enum st s = ST_OK;
-    double loss, share = 1.0 / steps;
-    t->listen = each;
-    TRY(train_steps(t, 1, &loss));
+    double losses[WINDOW];
+    uint64_t left = t->steps_per_epoch - t->step_in_epoch;
+    if (left < (uint64_t)steps) /* a window that crosses the end of an epoch would hold a wait */
+        TRY(train_steps(t, (int)left, losses));
+    ocl_trace_begin(t->queue);
+    uint64_t start = clock_ns();
+    TRY(train_steps(t, steps, losses));
     if (t->listened < 0)
         TRY(st_fail(ST_DEVICE, "device %s does not tell how long its kernels take", ocl_device_label(t->device)));
-    for (int i = 0; i < t->listened; i++) {
-        struct train_kernel *k = find_kernel(p, each[i].name);
-        k->launches += share;
-        k->ns += share * (double)each[i].ns;
-        k->flops += share * each[i].flops;
-        k->bytes += share * each[i].bytes;
+    double ns = (double)(t->collected_ns - start);
+    if (p->steps != steps || ns < p->traced_ns * steps) {
+        p->steps = steps;
+        account(t, ns, p);
     }
 out:
+    ocl_trace_end(t->queue);
+    return s;
+}
+
+static enum st trace_windows(struct train *t, int windows, struct train_profile *p)
+{
+    enum st s = ST_OK;
+    TRY(NEW(t->listen, OCL_TRACE_MAX));
+    TRY(trace_window(t, 1, p)); /* tells the launches of a step */
+    int steps = t->listened ? OCL_TRACE_MAX / t->listened : 1;
+    if (steps > WINDOW)
+        steps = WINDOW;
+    if ((uint64_t)steps > t->steps_per_epoch)
+        steps = (int)t->steps_per_epoch;
+    for (int i = 0; i < windows; i++)
+        TRY(trace_window(t, steps > 0 ? steps : 1, p));
+out:
+    mem_free(t->listen);
     t->listen = NULL;
     return s;
 }
 
-enum st train_profile_run(struct train *t, int steps, struct train_profile *out)
+enum st train_profile_run(struct train *t, int windows, struct train_profile *out)
 {
     enum st s = ST_OK;
-    struct ocl_launch *each = NULL;
-    double losses[WINDOW], ns[WINDOWS];
+    double losses[WINDOW], ns[UNTIMED_WINDOWS];
     *out = (struct train_profile){0};
-    TRY(NEW(each, OCL_TRACE_MAX));
     TRY(train_steps(t, WINDOW, losses)); /* the first steps are not like the others */
-    for (int i = 0; i < WINDOWS; i++) {
+    for (int i = 0; i < UNTIMED_WINDOWS; i++) {
         uint64_t start = clock_ns();
         TRY(train_steps(t, WINDOW, losses));
         double mine = (double)(clock_ns() - start) / WINDOW;
@@ -55,10 +93,8 @@ enum st train_profile_run(struct train *t, int steps, struct train_profile *out)
         ns[at] = mine;
     }
     out->wall_ns = ns[0];
-    out->median_ns = ns[WINDOWS / 2];
-    for (int i = 0; i < steps; i++)
-        TRY(time_step(t, steps, each, out));
+    out->median_ns = ns[UNTIMED_WINDOWS / 2];
+    TRY(trace_windows(t, windows, out));
 out:
-    mem_free(each);
     return s;
 }

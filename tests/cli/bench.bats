@@ -14,6 +14,24 @@ for d in lines:
 END
 }
 
+# parts_of_a_step: the rows of bench step add up to the time of a step
+parts_of_a_step()
+{
+    /usr/bin/env python3 - <<END
+import json
+lines = [json.loads(l) for l in """$output""".splitlines()]
+kernels, total = [d for d in lines if d["bench"] == "step"], lines[-1]
+near = lambda a, b: abs(a - b) <= 1e-6 * abs(b)
+assert near(sum(k["us"] for k in kernels), total["kernels_us"])
+assert near(sum(k["launches"] for k in kernels), total["launches"])
+assert all(k["launches"] == round(k["launches"]) for k in kernels), kernels
+assert near(total["kernels_us"] + total["between_us"] + total["outside_us"], total["traced_us"])
+assert near(total["accounted"], 1 - total["outside_us"] / total["traced_us"])
+assert total["other_us"] <= total["kernels_us"] and total["other_bound_us"] > 0 and total["traced_steps"] > 1
+assert all((k["x_bound"] is None) == (k["gflops"] > 0) for k in kernels), kernels
+END
+}
+
 @test "peak, launch and gemm" {
     good bench peak --json
     rows gflops_best gflops_median gbytes_best gbytes_median
@@ -30,8 +48,10 @@ END
     good bench step "$NET" --batch 32 --json
     rows
     [[ $output == *'"kernel":"gemm_'* && $output == *'"kernel":"dropout"'* && $output == *'"bench":"step_total"'* ]]
+    parts_of_a_step
     good bench step "input 20; dense 4; loss softmax" --batch 16 --optimizer sgd
-    [[ $output == *"sgd "*"all kernels "*"samples/s"* ]]
+    [[ $output == *"sgd "*"all kernels "*"between kernels "*"before and after "*"step, traced "*"100.0 %"* ]]
+    [[ $output == *"accounted for: "*"samples/s"*"a launch in a row"* ]]
 }
 
 @test "what bench refuses" {

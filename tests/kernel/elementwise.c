@@ -311,7 +311,7 @@ static void check_gather(int rows, int channels, int hw, uint32_t first, bool wi
 static void test_gather(void **state)
 {
     (void)state;
-    static const int pictures[] = {1, 15, 16, 5 * 5, 48, 7 * 9, 28 * 28}, counts[] = {1, 5, 33};
+    static const int pictures[] = {1, 15, 16, 17, 5 * 5, 48, 7 * 9, 28 * 28}, counts[] = {1, 5, 33};
     for (size_t p = 0; p < COUNT_OF(pictures) - device_small(); p++)
         for (size_t c = 0; c < COUNT_OF(counts) - device_small(); c++)
             for (int channels = 1; channels <= 3; channels += 2)

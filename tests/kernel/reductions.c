@@ -254,6 +254,7 @@ static void test_softmax(void **state)
 {
     (void)state;
     device_shapes(check_softmax, device_act(MX_IDENTITY));
+    check_softmax(3, device_small() ? 100 : 1000, device_act(MX_IDENTITY));
 }
 
 static void test_first_of_equal_logits_counts(void **state)
@@ -265,6 +266,26 @@ static void test_first_of_equal_logits_counts(void **state)
     OK(mx_softmax_loss(device_mx(), z.t, device_bytes(label, sizeof label), delta.t, per_row.t));
     const float *correct = pair_values(per_row) + 3;
     assert_true(correct[0] == 1 && correct[1] == 0 && correct[2] == 1);
+    device_done();
+}
+
+/* Two equal logits wherever they are, in one vector or in two. */
+static void test_first_of_equal_logits_in_long_rows(void **state)
+{
+    (void)state;
+    enum { COLS = 37, ROWS = COLS * (COLS - 1) / 2 };
+    double *logits = host_random((size_t)ROWS * COLS, -1, 1);
+    static uint32_t label[ROWS];
+    for (int first = 0, r = 0; first < COLS; first++)
+        for (int second = first + 1; second < COLS; second++, r++) {
+            logits[r * COLS + first] = logits[r * COLS + second] = 2;
+            label[r] = (uint32_t)(r % 2 ? second : first);
+        }
+    struct pair z = pair_of(ROWS, COLS, logits), delta = pair_new(ROWS, COLS), per_row = pair_new(2, ROWS);
+    OK(mx_softmax_loss(device_mx(), z.t, device_bytes(label, sizeof label), delta.t, per_row.t));
+    const float *correct = pair_values(per_row) + ROWS;
+    for (int r = 0; r < ROWS; r++)
+        assert_true(correct[r] == (r % 2 ? 0 : 1));
     device_done();
 }
 
@@ -303,6 +324,7 @@ int main(void)
         DEVICE_TEST(test_batchnorm_nan_fills_its_column),
         DEVICE_TEST(test_softmax),
         DEVICE_TEST(test_first_of_equal_logits_counts),
+        DEVICE_TEST(test_first_of_equal_logits_in_long_rows),
         DEVICE_TEST(test_softmax_of_nan_is_nan_in_its_row),
     };
     return cmocka_run_group_tests_name("reductions", tests, device_open, device_close);

@@ -373,6 +373,7 @@ static void test_trace(void **state)
     assert_int_equal(t.launches, 3);
     assert_true(t.busy_ns > 0);
     assert_int_equal(each[0].ns + each[1].ns + each[2].ns, t.busy_ns);
+    assert_int_equal(each[0].gap_ns, 0);
     assert_string_equal(each[2].name, "mark");
     assert_true(each[1].flops == 0 && each[1].bytes == 0 && each[2].flops == 5 && each[2].bytes == 16);
     t = ocl_trace_read(queue, NULL); /* read once */

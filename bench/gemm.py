@@ -15,9 +15,11 @@ def tuned_provider(device, env):
     """The name under which clutch runs CLBlast with tuned parameters; None where this clutch has none."""
     try:
         bench(["gemm", "--shape", "1x1x1", "--provider", "clblast-tuned"], device, env)
-        return "clblast-tuned"
-    except Problem:
-        return None
+    except Problem as problem:
+        if problem.code == 2:  # no such provider
+            return None
+        raise
+    return "clblast-tuned"
 
 
 def providers(device, env):

@@ -45,8 +45,9 @@ def openblas():
     if subprocess.run(["pkg-config", "--exists", "openblas"], check=False).returncode != 0:
         sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
         say("installing libopenblas-dev")
-        loud([*sudo, "apt-get", "install", "-q", "-y", "--no-install-recommends", "libopenblas-dev"],
-             "OpenBLAS is missing and cannot be installed here; on Debian, as root: apt install libopenblas-dev")
+        failure = "OpenBLAS is missing and cannot be installed here; on Debian, as root: apt install libopenblas-dev"
+        loud([*sudo, "apt-get", "update", "-q"], failure)
+        loud([*sudo, "apt-get", "install", "-q", "-y", "--no-install-recommends", "libopenblas-dev"], failure)
     return compile_c("openblas", ["openblas"])
 
 

@@ -92,4 +92,4 @@ if __name__ == "__main__":
         say(f"bench: {problem}")
         sys.exit(problem.code)
     except KeyboardInterrupt:
-        sys.exit("bench: stopped; python3 bench/summary.py build/bench/raw FOLDER shows what is there")
+        sys.exit("bench: stopped; bench/README.md tells how to see what was measured")

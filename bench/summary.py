@@ -242,7 +242,7 @@ def summarise(raw, out):
             rows = train(rows)
             show_train(rows, facts)
         written.append(write_csv(out, name, rows, facts))
-    print("\nwritten:", " ".join(os.path.relpath(path) for path in written) or "nothing")
+    print("\nwritten:", " ".join(written) or "nothing")
 
 
 if __name__ == "__main__":

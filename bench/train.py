@@ -29,8 +29,9 @@ def clutch(net, job, seed, device, env):
     with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as file:
         rows = rows_of(file.read())
     with open(os.path.join(folder, "run.json"), encoding="utf-8") as file:
-        settings = "gemm=" + json.load(file)["modules"][0]["gemm"]
-    return [{**row, "settings": settings} for row in rows]
+        module = json.load(file)["modules"][0]
+    words = "; ".join(["gemm=" + module["gemm"]] + ([module["tuning"]] if "tuning" in module else []))
+    return [{**row, "settings": words} for row in rows]
 
 
 def settings_env(s, env):

@@ -1,0 +1,57 @@
+"""Matrix products: OpenBLAS and clutch's providers take turns, round after round."""
+from common import CLUTCH, Problem, rows_of, run, say
+
+SHAPES = ("256x1024x1024", "1024x1024x1024", "2048x2048x2048", "256x256x784", "256x256x256", "250x256x784",
+          "509x251x1021", "127x1009x333", "128x256x784", "32x256x256", "128x10x256", "1x1024x1024", "31x33x65")
+QUICK_SHAPES = ("128x256x784", "31x33x65")
+PLAIN_MOST = 1024 ** 3  # the plain kernels would take minutes beyond this M*N*K
+
+
+def bench(arguments, device, env):
+    return rows_of(run([CLUTCH, "bench", *arguments, "--devices", device, "--json"], env))
+
+
+def tuned_provider(device, env):
+    """The name under which clutch runs CLBlast with tuned parameters; None where this clutch has none."""
+    try:
+        bench(["gemm", "--shape", "1x1x1", "--provider", "clblast-tuned"], device, env)
+    except Problem as problem:
+        if problem.code == 2:  # no such provider
+            return None
+        raise
+    return "clblast-tuned"
+
+
+def providers(device, env):
+    """Those that run on the device: clutch leaves out the others, with a note."""
+    names = [n for n in ("tile", "plain", "clblast")
+             if bench(["gemm", "--shape", "1x1x1", "--provider", n], device, env)]
+    tuned = tuned_provider(device, env)
+    return names + [tuned] if tuned else names
+
+
+def wanted(provider, shape):
+    m, n, k = (int(side) for side in shape.split("x"))
+    return provider != "plain" or m * n * k <= PLAIN_MOST
+
+
+def one(openblas, provider, shape, device, env):
+    if provider == "openblas":
+        return rows_of(run([openblas, *shape.split("x")], env))
+    return bench(["gemm", "--shape", shape, "--provider", provider], device, env)
+
+
+def measure(out, peaks, openblas, device, env, rounds, quick):
+    """Rows of products go to the row file `out`, those of peaks and launches to `peaks`."""
+    names = ["openblas", *providers(device, env)]
+    shapes = QUICK_SHAPES if quick else SHAPES
+    for i in range(rounds):
+        for what in ("peak", "launch"):
+            peaks.add({"round": i + 1, **bench([what], device, env)[0]})
+        turn = names[i % len(names):] + names[:i % len(names)]  # nobody is always the first after a pause
+        for shape in shapes:
+            say(f"gemm: round {i + 1} of {rounds}, {shape}, {' '.join(turn)}")
+            for provider in turn:
+                if wanted(provider, shape):
+                    for row in one(openblas, provider, shape, device, env):
+                        out.add({"round": i + 1, **row})

@@ -33,6 +33,7 @@ double train_rate(const struct train_options *o, uint64_t step, uint64_t steps, 
 /* How pixels become inputs: x = (pixel / 255 - mean) / deviation, per channel. */
 enum { TRAIN_CHANNELS_MAX = 16 };
 struct train_scaling {
+    int channels; /* of the pictures, which a net may take as one vector */
     double mean[TRAIN_CHANNELS_MAX], deviation[TRAIN_CHANNELS_MAX];
 };
 

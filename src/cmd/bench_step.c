@@ -157,6 +157,7 @@ enum st bench_step(struct bench *b)
     o.batch = b->batch;
     TRY(nn_net_open(b->net, &net));
     TRY(make_set(net, b->batch, &set));
+    scaling.channels = set.c;
     data_moments(&set, scaling.mean, scaling.deviation);
     TRY(train_open(b->device, net, &o, &set, &scaling, b->batch, NULL, &t));
     TRY(train_init(t));

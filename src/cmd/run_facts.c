@@ -74,6 +74,7 @@ static enum st read_data(const json_t *data, struct run_facts *f)
         if (!(f->scaling.deviation[k] > 0))
             return st_fail(ST_INPUT, "a deviation is not above 0");
     }
+    f->scaling.channels = (int)n;
     f->class_count = (int)json_array_size(names);
     for (int k = 0; k < f->class_count; k++) {
         f->class_name[k] = json_string_value(json_array_get(names, (size_t)k));

@@ -154,6 +154,7 @@ static enum st gather_facts(struct session *c, const struct wishes *w)
     f->class_count = c->net->classes;
     for (int i = 0; i < f->class_count; i++)
         f->class_name[i] = c->set->class_name[i];
+    f->scaling.channels = c->set->c;
     data_moments(c->set, f->scaling.mean, f->scaling.deviation);
     enum st s = check_utf8("the name of the net", f->net_origin);
     if (s == ST_OK)

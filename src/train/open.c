@@ -85,9 +85,10 @@ static enum st plan(const struct train *t, int slots, struct train_memory *m)
     return ST_OK;
 }
 
-static enum st write_scale(struct train *t, int channels, const struct train_scaling *scaling)
+static enum st write_scale(struct train *t, const struct train_scaling *scaling)
 {
     enum st s = ST_OK;
+    int channels = scaling->channels;
     float scale[2 * TRAIN_CHANNELS_MAX];
     for (int k = 0; k < channels; k++) {
         scale[k] = (float)(1 / (255 * scaling->deviation[k]));
@@ -99,17 +100,17 @@ out:
     return s;
 }
 
-static enum st make_buffers(struct train *t, int channels, const struct train_scaling *scaling, bool streams)
+static enum st make_buffers(struct train *t, const struct train_scaling *scaling, bool streams)
 {
     enum st s = ST_OK;
     size_t batch = (size_t)t->batch;
-    int hw = nn_size(t->net->input) / channels;
+    int channels = scaling->channels, hw = nn_size(t->net->input) / channels;
     TRY(ocl_buf_create(t->device, batch * (size_t)nn_size(t->net->input) * sizeof(float), &t->x));
     TRY(ocl_buf_create(t->device, batch * sizeof(uint32_t), &t->labels));
     TRY(ocl_buf_create(t->device, 2 * batch * sizeof(float), &t->per_row));
     TRY(ocl_buf_create(t->device, sizeof t->meter, &t->meter_buf));
     TRY(ocl_buf_create(t->device, 2 * (size_t)channels * sizeof(float), &t->scale));
-    TRY(write_scale(t, channels, scaling));
+    TRY(write_scale(t, scaling));
     for (int i = 0; i < 3; i++)
         if (wants_split(t, i))
             TRY(feed_open(t->mx, split_of(t->set, i), channels, hw, t->batch, i == TRAIN_TRAINING, streams,
@@ -166,7 +167,7 @@ enum st train_open(struct ocl_device *device, const struct nn_net *net, const st
         *memory = m;
     TRY(s);
     TRY(nn_module_open(net, t->mx, batch, slots, &t->module));
-    TRY(make_buffers(t, set ? set->c : net->input.c, scaling, m.streams));
+    TRY(make_buffers(t, scaling, m.streams));
     *out = t;
     t = NULL;
 out:

@@ -138,6 +138,13 @@ or a --warmup; epochs saved before are good" ]]
     [ "$(json '"".join(d[0]["probabilities"])' <<<"$output")" = 0123456789 ]
 }
 
+@test "predict with a net that takes pictures as vectors" {
+    good train 'input 784; dense 10; loss softmax' --data digits --limit 2000 --epochs 3 --lr 0.01 --out run
+    python3 "$(tree tests/cli/digit.py)" zero.png 28 28
+    good predict run zero.png
+    [[ $output == 'zero.png: 0 '* ]]
+}
+
 @test "eval on other data than the run's" {
     idx_folder data
     idx_folder other

@@ -161,6 +161,7 @@ static void open_run(const char *optimizer, double lr, double decay)
     run.options.stream = true;
     run.set = (struct data_set){.name = "golden", .c = 1, .h = 5, .w = 5, .classes = CLASSES,
                                 .train = {BATCH, run.pixels, run.labels}};
+    run.scaling.channels = 1;
     run.scaling.mean[0] = *item("", "mean", 1);
     run.scaling.deviation[0] = *item("", "deviation", 1);
     OK(nn_net_parse(words, "golden", &run.net));

@@ -48,6 +48,7 @@ struct run *run_plan(const char *net, uint32_t n)
     r->options.epochs = 4;
     r->options.batch = 32;
     OK(nn_net_open(net, &r->net));
+    r->scaling.channels = r->set.c;
     data_moments(&r->set, r->scaling.mean, r->scaling.deviation);
     return r;
 }

@@ -83,6 +83,7 @@ enum st bench_step(struct bench *b)
     TRY(nn_net_open(b->net, &net));
     TRY(make_set(net, b->batch, &set));
     data_moments(&set, scaling.mean, scaling.deviation);
+    TRY(tune_at_first_use(b->device, b->no_tune));
     TRY(train_open(b->device, net, &o, &set, &scaling, b->batch, NULL, &t));
     TRY(train_init(t));
     TRY(measure_peaks(b->mx, &peak));

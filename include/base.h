@@ -125,8 +125,29 @@ MUST_USE enum st file_append(const char *path, const void *data, size_t len);
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
 MUST_USE enum st dir_make(const char *path); /* with parents, as mkdir -p */
+/* Names of the files in folder `path` that end in `ending`, in the order of their bytes, at most `most` of them; none
+ * where there is no such folder. Names live in `arena`. */
+MUST_USE enum st dir_list(const char *path, const char *ending, int most, struct arena *arena, char **names, int *n);
 /* The user's cache folder for this program: $XDG_CACHE_HOME/clutch or ~/.cache/clutch; false where there is none. */
 bool dir_cache(char *out, size_t size);
+/* Likewise for what the user may keep and share: $XDG_CONFIG_HOME/clutch or ~/.config/clutch. */
+bool dir_config(char *out, size_t size);
+
+/* ---- processes ------------------------------------------------------------------------------------------------- */
+
+struct process_end {
+    enum { PROCESS_EXITED, PROCESS_SIGNALLED, PROCESS_TIMED_OUT, PROCESS_INTERRUPTED } how;
+    int code; /* exit code or signal */
+};
+
+/* Runs the program argv[0] (a path), whose last argument is followed by NULL, without input, and waits for its end.
+ * Each line that it writes on either output is given to `line`. It is killed when `timeout_ns` have passed, or when an
+ * interrupt was caught. ST_SYSTEM where it cannot be started. */
+MUST_USE enum st process_run(char *const argv[], uint64_t timeout_ns, void (*line)(void *user, const char *line),
+                             void *user, struct process_end *end);
+/* From now on SIGINT and SIGTERM do not end the program, but make interrupted() true. */
+void interrupt_catch(void);
+bool interrupted(void);
 
 /* ---- clock ----------------------------------------------------------------------------------------------------- */
 

@@ -52,12 +52,13 @@ enum mx_op {
 
 struct mx; /* belongs to its queue's thread */
 
-/* `provider` names the source of GEMM ("plain", "clblast", "tile"); NULL chooses by device: tile on CPUs (plain
- * where they have no vectors), else CLBlast. ST_INPUT for an unknown name. Caller closes before the queue. */
+/* `provider` names the source of GEMM ("plain", "clblast", "tile"); NULL takes for each product what was measured to be
+ * fastest (see tuning below), or where nothing was, chooses by device: tile on CPUs (plain where they have no vectors),
+ * else CLBlast. ST_INPUT for an unknown name. Caller closes before the queue. */
 MUST_USE enum st mx_open(struct ocl_queue *q, const char *provider, struct mx **out);
 void mx_close(struct mx *m); /* accepts NULL */
 struct ocl_queue *mx_queue(const struct mx *m);
-const char *mx_gemm_name(const struct mx *m);
+const char *mx_gemm_name(const struct mx *m); /* of all in use: "tile", "tile+plain" */
 /* Names of the GEMM providers, for tests and messages; NULL behind the last. */
 const char *mx_gemm_provider(int i);
 
@@ -189,5 +190,82 @@ MUST_USE enum st mx_gather(struct mx *m, const struct mx_gather *g, struct mx_te
  * but its store. The second tells how many floating-point operations one call is. */
 MUST_USE enum st mx_fma_chains(struct mx *m, uint32_t loops, float a, float b, struct mx_tensor out);
 double mx_fma_flops(const struct mx *m, uint32_t loops, struct mx_tensor out);
+
+/* ---- tuning: what each product is computed with ------------------------------------------------------------------ */
+
+/* A form and shape: op(A) (M, K) op(B) (K, N). */
+struct mx_product {
+    bool trans_a, trans_b;
+    int M, N, K;
+};
+enum { MX_TEXT_MAX = 320 };
+const char *mx_form_name(const struct mx_product *p); /* "NN", "NT", "TN", "TT": which of A and B are transposed */
+
+/* "tuned for this device on 2026-11-22", "tuned on NAME of the same family", "not tuned: defaults" */
+const char *mx_tuning_note(const struct mx *m);
+/* What a product of that form and shape is computed with: "tile kc=256", parameters that are not the default named.
+ * Writes at most MX_TEXT_MAX bytes and returns `out`. */
+const char *mx_gemm_choice(const struct mx *m, const struct mx_product *p, char *out);
+
+/* What a tuning file holds for a device. mx_open() takes that of the exact device (name, platform, driver, units), else
+ * one of the same family (platform, kind, vectors); a file that cannot be used is named in a note. */
+struct mx_tuned {
+    enum { MX_NOT_TUNED, MX_TUNED_FAMILY, MX_TUNED } kind;
+    bool begun, quick;           /* there is a file of the exact device; made by a quick tune */
+    char device[256], date[32];  /* where and when it was measured */
+    struct mx_product product;   /* the one with the most operations, and how fast it is with what */
+    char choice[MX_TEXT_MAX];
+    double gflops, peak_gflops;  /* 0: not known */
+};
+void mx_tuned_find(const struct ocl_facts *f, struct mx_tuned *out);
+
+/* Candidates (providers with parameters) and how fast each is at each product, on one device. Candidate 0 is what the
+ * device uses untuned. */
+struct mx_tuning;
+
+/* `quick`: short measurements of few candidates. Takes over what the device's own file has, unless `fresh`, or that is
+ * of a quick tune and this is none. `version`: of this program. Caller frees. */
+MUST_USE enum st mx_tuning_open(const struct ocl_facts *f, bool quick, bool fresh, const char *version,
+                                struct mx_tuning **out);
+void mx_tuning_free(struct mx_tuning *t); /* accepts NULL */
+/* Adds the usual products; one more; all candidates (of one provider, where it is named, and candidate 0). The same
+ * calls in the same order give the same numbering. */
+MUST_USE enum st mx_tuning_add_products(struct mx_tuning *t);
+MUST_USE enum st mx_tuning_add_product(struct mx_tuning *t, struct mx_product p);
+MUST_USE enum st mx_tuning_add_candidates(struct mx_tuning *t, const char *provider);
+/* Takes over what the file had of them; the other candidates of the file come behind. */
+MUST_USE enum st mx_tuning_resume(struct mx_tuning *t);
+
+/* Measures candidate `c` at products that it was not measured at: right first (against sums in double precision), then
+ * timed. None is begun after `deadline_ns`. `told` (may be NULL) hears of each product. A candidate that fails or is
+ * wrong is refused, with the reason; that is no failure of this call. Opens an mx on `q` for it. WAITS. */
+MUST_USE enum st mx_tuning_measure(struct mx_tuning *t, int c, struct ocl_queue *q, uint64_t deadline_ns,
+                                   void (*told)(void *user, int product, double gflops), void *user);
+/* GFLOP/s of multiply-adds without memory. WAITS. */
+MUST_USE enum st mx_tuning_measure_peak(struct mx_tuning *t, struct ocl_queue *q);
+/* The same from elsewhere. 0 GFLOP/s: not measured, for it would have taken too long. */
+void mx_tuning_record(struct mx_tuning *t, int c, int product, double gflops);
+void mx_tuning_record_peak(struct mx_tuning *t, double gflops);
+void mx_tuning_refuse(struct mx_tuning *t, int c, const char *reason);
+/* Chooses for each product from what is measured, so that noise flips no choice: another candidate than 0 must be at
+ * least 5 % faster. At most four candidates are used, and of CLBlast one set of parameters. */
+void mx_tuning_choose(struct mx_tuning *t);
+
+/* Quick and whole: peak, products, candidates, in this process, in about `seconds`; chooses. WAITS. */
+MUST_USE enum st mx_tuning_run_quick(struct mx_tuning *t, struct ocl_queue *q, double seconds);
+
+/* Written at once, by rename. ST_SYSTEM where there is no such place or it cannot be written. */
+MUST_USE enum st mx_tuning_save(struct mx_tuning *t, bool complete);
+const char *mx_tuning_path(const struct mx_tuning *t); /* "" where there is no place for it */
+
+int mx_tuning_products(const struct mx_tuning *t);
+int mx_tuning_candidates(const struct mx_tuning *t); /* of mx_tuning_add_candidates() */
+const struct mx_product *mx_tuning_product(const struct mx_tuning *t, int p);
+const char *mx_tuning_text(const struct mx_tuning *t, int c, char *out); /* as mx_gemm_choice() */
+bool mx_tuning_done(const struct mx_tuning *t, int c);           /* refused, or measured at all products */
+const char *mx_tuning_refused(const struct mx_tuning *t, int c); /* why; NULL where it was not */
+double mx_tuning_gflops(const struct mx_tuning *t, int c, int p); /* NAN: not measured */
+double mx_tuning_peak(const struct mx_tuning *t);                /* 0: not measured */
+int mx_tuning_chosen(const struct mx_tuning *t, int p);          /* candidate; -1: none */
 
 #endif

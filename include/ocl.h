@@ -18,6 +18,7 @@ struct ocl_facts {
     int platform, index; /* as clinfo numbers them */
     enum ocl_kind kind;
     char name[256], vendor[128], driver[128], version[128];
+    char platform_name[128], platform_version[128];
     uint32_t compute_units, clock_mhz;
     uint32_t vector_width;      /* native float vector width, at least 1 */
     uint32_t parts_max;         /* sub-devices it can be split into equally; 1: cannot be split */
@@ -173,6 +174,7 @@ void ocl_trace_work(struct ocl_queue *q, double flops, double bytes);
 /* ---- for a library that takes OpenCL handles itself (mx/clblast.c) ----------------------------------------------- */
 
 void *ocl_queue_native(struct ocl_queue *q);       /* cl_command_queue */
+void *ocl_device_native(const struct ocl_device *d); /* cl_device_id */
 void *ocl_buf_native(const struct ocl_buf *b);     /* cl_mem */
 /* Where the library shall store the cl_event of its last launch, or NULL while nothing is timed. `name`: a constant. */
 void **ocl_trace_slot(struct ocl_queue *q, const char *name);

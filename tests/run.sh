@@ -10,7 +10,8 @@ limit=600 # seconds a program may take; only a hang takes that long
 folder=$(mktemp -d "${TMPDIR:-/tmp}/clutch-tests-XXXXXX") || exit 1
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
-export XDG_CACHE_HOME="$folder/cache" CMOCKA_MESSAGE_OUTPUT=TAP CLUTCH="$build/clutch"
+export XDG_CACHE_HOME="$folder/cache" XDG_CONFIG_HOME="$folder/config" CLUTCH_TUNE=off # not the user's files
+export CMOCKA_MESSAGE_OUTPUT=TAP CLUTCH="$build/clutch"
 passed=0 failed=0 skipped=0
 
 # "passed failed skipped" of a TAP text. cmocka 1.1.5 calls a skipped test "not ok N # SKIP name", and a failed group

@@ -1,6 +1,7 @@
 /* Whole files in and out, folders, the clock, and a hash for file names. */
 #include "base.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -130,15 +131,55 @@ enum st dir_make(const char *path)
     return ST_OK;
 }
 
-bool dir_cache(char *out, size_t size)
+/* The folder that an XDG variable names, or its usual place below the home folder. */
+static bool user_folder(const char *variable, const char *usual, char *out, size_t size)
 {
-    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *base = getenv(variable), *home = getenv("HOME");
     int n = -1;
     if (base && base[0] == '/')
         n = snprintf(out, size, "%s/clutch", base);
     else if (home && home[0] == '/')
-        n = snprintf(out, size, "%s/.cache/clutch", home);
+        n = snprintf(out, size, "%s/%s/clutch", home, usual);
     return n > 0 && (size_t)n < size;
+}
+
+bool dir_cache(char *out, size_t size)
+{
+    return user_folder("XDG_CACHE_HOME", ".cache", out, size);
+}
+
+bool dir_config(char *out, size_t size)
+{
+    return user_folder("XDG_CONFIG_HOME", ".config", out, size);
+}
+
+static bool ends_in(const char *name, const char *ending)
+{
+    size_t len = strlen(name), tail = strlen(ending);
+    return len > tail && strcmp(name + len - tail, ending) == 0;
+}
+
+enum st dir_list(const char *path, const char *ending, int most, struct arena *arena, char **names, int *n)
+{
+    enum st s = ST_OK;
+    const struct dirent *entry;
+    DIR *folder = opendir(path);
+    *n = 0;
+    while (folder && *n < most && (entry = readdir(folder))) {
+        char *name;
+        if (entry->d_name[0] == '.' || !ends_in(entry->d_name, ending))
+            continue;
+        int at = (*n)++;
+        if (!(name = arena_copy(arena, entry->d_name, strlen(entry->d_name))))
+            TRY(ST_MEMORY);
+        for (; at > 0 && strcmp(names[at - 1], name) > 0; at--) /* sorted as they come */
+            names[at] = names[at - 1];
+        names[at] = name;
+    }
+out:
+    if (folder)
+        closedir(folder);
+    return s;
 }
 
 uint64_t clock_ns(void)

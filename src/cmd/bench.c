@@ -47,6 +47,7 @@ static enum st run(int argc, char **argv)
         {"--optimizer", ARG_TEXT, &b.optimizer, "NAME", "of step: adam, adamw or sgd (adam)"},
         {"--shape", ARG_TEXT, &b.shape, "MxNxK", "of gemm: one shape (a list of them)"},
         {"--provider", ARG_TEXT, &b.provider, "NAME", "of gemm: plain, clblast or tile (all)"},
+        {"--no-tune", ARG_FLAG, &b.no_tune, NULL, "of step: do not measure products on a device that is not tuned"},
         {"--json", ARG_FLAG, &b.json, NULL, "as JSON, a line a row"},
     };
     struct arg_list list = {.usage = "bench peak|gemm|step|launch [NET] [options]   (NET: of step)", .args = args,

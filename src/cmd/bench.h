@@ -8,7 +8,7 @@
 struct bench {
     struct ocl_device *device;
     struct mx *mx;         /* with the plain kernels for products */
-    bool json;
+    bool json, no_tune;
     const char *net;       /* of `step`: a file or the net itself */
     const char *optimizer; /* likewise */
     int batch;             /* likewise */

@@ -159,6 +159,7 @@ enum st bench_step(struct bench *b)
     TRY(make_set(net, b->batch, &set));
     scaling.channels = set.c;
     data_moments(&set, scaling.mean, scaling.deviation);
+    TRY(tune_at_first_use(b->device, b->no_tune));
     TRY(train_open(b->device, net, &o, &set, &scaling, b->batch, NULL, &t));
     TRY(train_init(t));
     TRY(measure_peaks(b->mx, &best.peak));

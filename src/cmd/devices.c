@@ -15,7 +15,7 @@ static bool is_picked(const struct ocl_pick *picks, int n, int device, int *part
 
 static void print_device(const struct ocl_facts *f, int parts)
 {
-    char memory[32], buffer[32];
+    char memory[32], buffer[32], tuned[512];
     printf("  %d:%d  %s\n", f->platform, f->index, f->name);
     printf("       %s, %u units, %u MHz, %s memory (%s a buffer), vectors of %u floats\n", ocl_kind_name(f->kind),
            f->compute_units, f->clock_mhz, show_bytes(memory, sizeof memory, f->memory_bytes),
@@ -26,6 +26,8 @@ static void print_device(const struct ocl_facts *f, int parts)
     if (parts > 1)
         printf(", split into %d of %u units each", parts, f->compute_units / (uint32_t)parts);
     printf("%s%s\n", f->available ? "" : ", NOT AVAILABLE", f->compiler ? "" : ", NO COMPILER");
+    tuned_show(f, tuned, sizeof tuned);
+    printf("       %s\n", tuned);
 }
 
 static void print_human(const struct ocl_world *w, const struct ocl_pick *picks, int n)
@@ -77,6 +79,7 @@ static enum st print_json(const struct ocl_world *w, const struct ocl_pick *pick
         json_t *one = device_json(f, parts);
         TRY(json_check(one));
         json_object_set_new(one, "id", json_string(id));
+        json_object_set_new(one, "tuned", tuned_json(f));
         json_array_append_new(json_object_get(root, "devices"), one);
     }
     TRY(json_line(root, &line));

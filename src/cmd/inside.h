@@ -19,7 +19,7 @@ struct command {
     enum st (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_bench;
+extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_bench, cmd_tune;
 
 const char *cmd_version(void);
 
@@ -58,6 +58,13 @@ struct device_hold {
 MUST_USE enum st device_open(const char *spec, struct device_hold *h);
 void device_close(struct device_hold *h);
 
+/* Measures products of a device that has no tuning file, for about three seconds, and writes one; says so in a note, as
+ * it does of whatever goes wrong. Not with `no` (--no-tune) or CLUTCH_TUNE=off. */
+MUST_USE enum st tune_at_first_use(struct ocl_device *device, bool no);
+/* "tuned on 2026-11-22: 87.0 GFLOP/s ..." in one line, for people; and as JSON, NULL where memory ran out. */
+void tuned_show(const struct ocl_facts *f, char *out, size_t size);
+json_t *tuned_json(const struct ocl_facts *f);
+
 /* Takes a new JSON value; a NULL one is ST_MEMORY. */
 MUST_USE enum st json_check(json_t *value);
 /* The value as text, with jansson's flags; and as one line. */
@@ -78,7 +85,7 @@ struct run_facts {
 };
 
 MUST_USE enum st run_facts_write(const char *folder, const struct run_facts *f, const struct ocl_device *device,
-                                 const char *gemm, const struct nn_net *net);
+                                 const struct mx *mx, const struct nn_net *net);
 MUST_USE enum st run_facts_read(const char *folder, struct run_facts *out);
 /* The run's net, which must fit what else run.json says. */
 MUST_USE enum st run_facts_net(const char *folder, const struct run_facts *f, struct nn_net **out);

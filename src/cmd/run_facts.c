@@ -30,7 +30,7 @@ static json_t *data_json(const struct run_facts *f)
 }
 
 enum st run_facts_write(const char *folder, const struct run_facts *f, const struct ocl_device *device,
-                        const char *gemm, const struct nn_net *net)
+                        const struct mx *mx, const struct nn_net *net)
 {
     enum st s = ST_OK;
     char path[PATH_MAX], when[32];
@@ -40,10 +40,10 @@ enum st run_facts_write(const char *folder, const struct run_facts *f, const str
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     const struct ocl_facts *d = ocl_device_facts(device);
     json_t *root = json_pack(
-        "{s:s, s:s, s:{s:s, s:s, s:I}, s:o, s:o, s:[{s:s, s:s, s:s, s:s}]}", "clutch", cmd_version(), "started", when,
-        "net", "origin", f->net_origin, "text", f->net_text, "parameters", (json_int_t)nn_net_params(net), "data",
+        "{s:s, s:s, s:{s:s, s:s, s:I}, s:o, s:o, s:[{s:s, s:s, s:s, s:s, s:s}]}", "clutch", cmd_version(), "started",
+        when, "net", "origin", f->net_origin, "text", f->net_text, "parameters", (json_int_t)nn_net_params(net), "data",
         data_json(f), "options", options_json(&f->options), "modules", "device", ocl_device_label(device), "version",
-        d->version, "driver", d->driver, "gemm", gemm);
+        d->version, "driver", d->driver, "gemm", mx_gemm_name(mx), "tuning", mx_tuning_note(mx));
     TRY(json_check(root));
     TRY(json_text(root, JSON_INDENT(2), &text));
     TRY(store_path(folder, "run.json", path, sizeof path));

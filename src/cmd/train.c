@@ -21,7 +21,7 @@ struct session {
 
 struct wishes {
     const char *net, *data, *devices, *out, *resume;
-    bool json, force;
+    bool json, force, no_tune;
     int64_t epochs, batch, seed, limit, validation;
     const char *optimizer, *schedule;
     struct train_options options;
@@ -106,6 +106,7 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
         {"--limit", ARG_WHOLE, &w->limit, "N", "train on the first N samples (all)"},
         {"--validation", ARG_WHOLE, &w->validation, "N", "hold N training samples out, and report on them (0)"},
         {"--stream", ARG_FLAG, &o->stream, NULL, "keep the pictures in host memory even where they fit the device"},
+        {"--no-tune", ARG_FLAG, &w->no_tune, NULL, "do not measure products on a device that is not tuned"},
         {"--json", ARG_FLAG, &w->json, NULL, "print the lines of metrics.jsonl and nothing else"},
     };
     struct arg_list list = {.usage = "train NET --data DATA [options]   (NET: a file, or the net as a string)",
@@ -197,7 +198,8 @@ static enum st print_head(const struct session *c, const struct train_memory *m)
     if (d->validation.n)
         printf("%u held out, ", d->validation.n);
     printf("%u to test, %d classes\n", d->test.n, d->classes);
-    printf("device: %s, GEMM %s\n", ocl_device_label(c->hold.device), mx_gemm_name(train_mx(c->train)));
+    const struct mx *mx = train_mx(c->train);
+    printf("device: %s, GEMM %s (%s)\n", ocl_device_label(c->hold.device), mx_gemm_name(mx), mx_tuning_note(mx));
     print_memory(m);
     printf("train:  %s, rate %g (%s), batch %d, %d epochs, seed %llu\n", o->optimizer, o->lr, o->schedule, o->batch,
            o->epochs, (unsigned long long)o->seed);
@@ -237,12 +239,13 @@ static enum st start(struct session *c, const struct wishes *w)
     TRY(nn_net_open(w->net, &c->net));
     TRY(open_data_and_device(c, w, w->data, (uint32_t)w->limit, (uint32_t)w->validation, w->options.seed));
     TRY(gather_facts(c, w));
+    TRY(tune_at_first_use(c->hold.device, w->no_tune));
     TRY(open_training(c, w));
     TRY(train_init(c->train));
     run_name(c->net, name, sizeof name);
     TRY(store_run_create(w->out, name, w->force, &c->run));
     c->folder = store_run_path(c->run);
-    TRY(run_facts_write(c->folder, &c->facts, c->hold.device, mx_gemm_name(train_mx(c->train)), c->net));
+    TRY(run_facts_write(c->folder, &c->facts, c->hold.device, train_mx(c->train), c->net));
 out:
     return s;
 }
@@ -267,6 +270,16 @@ static double seconds_before(const char *folder)
     return seconds;
 }
 
+/* Sums in another order round otherwise: a resumed run then ends near the same place, but not on the same bits. */
+static void note_other_tuning(const struct session *c)
+{
+    const json_t *module = json_array_get(json_object_get(c->facts.json, "modules"), 0);
+    const char *then = json_string_value(json_object_get(module, "tuning")), *now = mx_tuning_note(train_mx(c->train));
+    if (then && strcmp(then, now) != 0)
+        note("products are computed otherwise than when the run began (%s; now %s): other bits will come out", then,
+             now);
+}
+
 static enum st resume(struct session *c, const struct wishes *w)
 {
     enum st s = ST_OK;
@@ -281,6 +294,7 @@ static enum st resume(struct session *c, const struct wishes *w)
                               "train anew with --out %s --force", w->resume, w->resume));
     TRY(open_data_and_device(c, w, f->data, f->limit, f->validation, f->options.seed));
     TRY(open_training(c, w));
+    note_other_tuning(c);
     TRY(train_load_checkpoint(c->train, path));
     TRY(store_run_open(w->resume, &c->run));
     c->folder = store_run_path(c->run);

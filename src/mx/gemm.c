@@ -1,6 +1,9 @@
 /* The table of GEMM providers, and the call that checks shapes and passes on. */
 #include "inside.h"
+#include "tuning.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct gemm_provider *const providers[] = {&gemm_plain, &gemm_clblast, &gemm_tile};
@@ -10,32 +13,65 @@ const char *mx_gemm_provider(int i)
     return i >= 0 && (size_t)i < COUNT_OF(providers) ? providers[i]->name : NULL;
 }
 
-const char *mx_gemm_name(const struct mx *m)
+const struct gemm_provider *gemm_find(const char *name)
 {
-    return m->how[0].provider->name;
+    for (size_t i = 0; i < COUNT_OF(providers); i++)
+        if (strcmp(providers[i]->name, name) == 0)
+            return providers[i];
+    return NULL;
 }
 
-static void use(struct mx *m, const struct gemm_provider *provider)
+const struct gemm_provider *gemm_default(const struct ocl_facts *f)
+{
+    return f->kind != OCL_CPU ? &gemm_clblast : mx_vector_width(f) > 1 ? &gemm_tile : &gemm_plain;
+}
+
+int gemm_param_count(const struct gemm_provider *provider)
+{
+    int n = 0;
+    while (provider->params && provider->params[n].name)
+        n++;
+    return n;
+}
+
+const char *gemm_text(const struct gemm_provider *provider, const int *param, char *out)
+{
+    int used = snprintf(out, MX_TEXT_MAX, "%s", provider->name);
+    for (int i = 0; i < gemm_param_count(provider) && used < MX_TEXT_MAX; i++)
+        if (param[i] != provider->params[i].value[0])
+            used += snprintf(out + used, (size_t)(MX_TEXT_MAX - used), " %s=%d", provider->params[i].name, param[i]);
+    return out;
+}
+
+const char *mx_gemm_name(const struct mx *m)
+{
+    return m->gemm_name;
+}
+
+enum st gemm_use(struct mx *m, const struct gemm_provider *provider, const int *param)
 {
     struct gemm_how *how = &m->how[m->how_count++];
+    size_t len = strlen(m->gemm_name);
+    bool known = false;
     *how = (struct gemm_how){.provider = provider};
-    for (int i = 0; provider->params && provider->params[i].name; i++)
-        how->param[i] = provider->params[i].value[0];
+    for (int i = 0; i < gemm_param_count(provider); i++)
+        how->param[i] = param ? param[i] : provider->params[i].value[0];
+    for (int i = 0; i + 1 < m->how_count; i++)
+        known = known || m->how[i].provider == provider;
+    if (!known)
+        snprintf(m->gemm_name + len, sizeof m->gemm_name - len, "%s%s", len ? "+" : "", provider->name);
+    return param && provider->set ? provider->set(m, how) : ST_OK;
 }
 
 enum st mx_choose_gemm(struct mx *m, const char *provider)
 {
-    if (!provider) {
-        bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
-        use(m, !cpu ? &gemm_clblast : m->vec > 1 ? &gemm_tile : &gemm_plain);
-        return ST_OK;
-    }
-    for (size_t i = 0; i < COUNT_OF(providers); i++)
-        if (strcmp(providers[i]->name, provider) == 0) {
-            use(m, providers[i]);
-            return ST_OK;
-        }
-    return st_fail(ST_INPUT, "unknown GEMM provider '%s': plain, clblast and tile are known", provider);
+    snprintf(m->tuning_note, sizeof m->tuning_note, "not tuned: defaults");
+    if (!provider)
+        return tuning_apply(m);
+    const struct gemm_provider *known = gemm_find(provider);
+    if (!known)
+        return st_fail(ST_INPUT, "unknown GEMM provider '%s': plain, clblast and tile are known", provider);
+    return gemm_use(m, known, NULL);
 }
 
 static enum st prepare(struct mx *m, const struct gemm_call *g)
@@ -56,11 +92,39 @@ out:
     return s;
 }
 
-/* What a product is computed with. */
+/* What a product is computed with: as the nearest that was measured, in powers of two of its sides. */
+static int how_index(const struct mx *m, bool trans_a, bool trans_b, int M, int N, int K)
+{
+    bool both = trans_a && trans_b; /* rare: as NN */
+    float at[3], least = INFINITY;
+    int how = 0;
+    if (!m->tuned_count)
+        return 0;
+    for (int i = 0; i < 3; i++)
+        at[i] = log2f((float)(i == 0 ? M : i == 1 ? N : K));
+    for (const struct tuned *t = m->tuned; t < m->tuned + m->tuned_count; t++) {
+        float d = 0;
+        if (t->trans_a != (trans_a && !both) || t->trans_b != (trans_b && !both))
+            continue;
+        for (int i = 0; i < 3; i++)
+            d += (t->log2[i] - at[i]) * (t->log2[i] - at[i]);
+        if (d < least) {
+            least = d;
+            how = t->how;
+        }
+    }
+    return how;
+}
+
 static struct gemm_how *how_of(struct mx *m, const struct gemm_call *g)
 {
-    (void)g;
-    return &m->how[0];
+    return &m->how[how_index(m, g->trans_a, g->trans_b, g->M, g->N, g->K)];
+}
+
+const char *mx_gemm_choice(const struct mx *m, const struct mx_product *p, char *out)
+{
+    const struct gemm_how *how = &m->how[how_index(m, p->trans_a, p->trans_b, p->M, p->N, p->K)];
+    return gemm_text(how->provider, how->param, out);
 }
 
 enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, int K, size_t *floats)
@@ -70,8 +134,16 @@ enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, 
     g.a.ld = trans_a ? M : K;
     g.b.ld = trans_b ? K : N;
     g.c.ld = N;
-    struct gemm_how *how = how_of(m, &g);
-    return how->provider->scratch ? how->provider->scratch(m, how, &g, floats) : ST_OK;
+    enum st s = ST_OK;
+    /* of all, for a last batch with fewer rows may be nearest to another measured product */
+    for (int i = 0; i < m->how_count; i++) {
+        size_t more = 0;
+        if (m->how[i].provider->scratch)
+            TRY(m->how[i].provider->scratch(m, &m->how[i], &g, &more));
+        *floats = more > *floats ? more : *floats;
+    }
+out:
+    return s;
 }
 
 /* Checks and fills in the shape, chooses, runs; an epilogue that the provider does not know is a call of its own. */

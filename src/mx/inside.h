@@ -5,9 +5,6 @@
 #include "mx.h"
 
 enum kernel {
-    K_GEMM_ROWS,
-    K_GEMM_DOTS,
-    K_GEMM_EACH,
     K_ACT_FORWARD,
     K_ACT_BACKWARD,
     K_BIAS_ACT,
@@ -48,7 +45,7 @@ struct gemm_call {
     struct mx_tensor extra;
 };
 
-enum { GEMM_PARAMS_MAX = 16, GEMM_KERNELS_MAX = 4 * GEMM_EPILOGUES * MX_ACTS, GEMM_HOWS_MAX = 8 };
+enum { GEMM_PARAMS_MAX = 20, GEMM_KERNELS_MAX = 4 * GEMM_EPILOGUES * MX_ACTS, GEMM_HOWS_MAX = 8 };
 
 /* A whole number that a provider can be tuned by. */
 struct gemm_param {
@@ -74,17 +71,35 @@ struct gemm_provider {
     /* floats of scratch, no fewer for a product with more rows; may be NULL for none */
     enum st (*scratch)(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats);
     enum st (*run)(struct mx *m, struct gemm_how *how, const struct gemm_call *g);
+    /* The rest is for tuning, and may be NULL. */
+    const int (*known)[GEMM_PARAMS_MAX]; /* (known_count): good parameters, tried first */
+    int known_count;
+    /* whether a device can take these parameters, each of which is one of its values; NULL: it can, else why not */
+    const char *(*refuse)(const struct ocl_facts *f, const int *param);
+    /* tells a library its parameters, before anything else is asked of it */
+    enum st (*set)(struct mx *m, const struct gemm_how *how);
 };
 
 extern const struct gemm_provider gemm_plain, gemm_clblast, gemm_tile;
+
+enum { TUNED_MAX = 96 };
+
+/* One measured product, and what is fastest for it. */
+struct tuned {
+    bool trans_a, trans_b;
+    float log2[3]; /* of M, N, K */
+    int how;
+};
 
 struct mx {
     struct ocl_queue *queue;
     int vec;         /* floats a work-item handles at once: VEC of the kernels */
     size_t group;    /* work-items along the first dimension of element-wise and column kernels */
-    int gemm_rows, gemm_cols;
     struct gemm_how how[GEMM_HOWS_MAX]; /* (how_count): the first is for every product */
     int how_count;
+    struct tuned tuned[TUNED_MAX]; /* (tuned_count) */
+    int tuned_count;
+    char gemm_name[64], tuning_note[MX_TEXT_MAX];
     struct ocl_buf *scratch; /* the caller's */
     struct ocl_kernel *kernel[KERNELS][MX_ACTS]; /* NULL until asked for */
 };
@@ -94,6 +109,15 @@ MUST_USE enum st mx_choose_gemm(struct mx *m, const char *provider);
 /* Builds what mx_gemm, or a dense layer with that activation and the one above it, will run. */
 MUST_USE enum st mx_gemm_prepare(struct mx *m);
 MUST_USE enum st mx_dense_prepare(struct mx *m, enum mx_act act);
+
+/* What a device of no known speed gets, with its default parameters; NULL for an unknown name. */
+const struct gemm_provider *gemm_default(const struct ocl_facts *f);
+const struct gemm_provider *gemm_find(const char *name);
+int gemm_param_count(const struct gemm_provider *provider);
+/* Another row of m->how; `param` NULL: the defaults. There must be room. */
+MUST_USE enum st gemm_use(struct mx *m, const struct gemm_provider *provider, const int *param);
+const char *gemm_text(const struct gemm_provider *provider, const int *param, char *out);
+int mx_vector_width(const struct ocl_facts *f);
 
 /* The kernel, built at the first call for it. */
 MUST_USE enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_kernel **out);

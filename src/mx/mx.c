@@ -10,9 +10,6 @@ struct kernel_row {
 };
 
 static const struct kernel_row kernels[KERNELS] = {
-    [K_GEMM_ROWS] = {MX_GEMM, "gemm", "gemm_rows", false},
-    [K_GEMM_DOTS] = {MX_GEMM, "gemm", "gemm_dots", false},
-    [K_GEMM_EACH] = {MX_GEMM, "gemm", "gemm_each", false},
     [K_ACT_FORWARD] = {MX_ACTIVATION, "activation", "act_forward", true},
     [K_ACT_BACKWARD] = {MX_ACTIVATION, "activation", "act_backward", true},
     [K_BIAS_ACT] = {MX_BIAS, "bias", "bias_act", true},
@@ -34,7 +31,7 @@ static const struct kernel_row kernels[KERNELS] = {
 };
 
 /* The widest vector that OpenCL C has and the device says it computes with; GPUs say 1 and work item by item. */
-static int vector_width(const struct ocl_facts *f)
+int mx_vector_width(const struct ocl_facts *f)
 {
     int vec = 1;
     while (vec * 2 <= (int)f->vector_width && vec < 16)
@@ -49,11 +46,8 @@ enum st mx_open(struct ocl_queue *q, const char *provider, struct mx **out)
     const struct ocl_facts *f = ocl_device_facts(ocl_queue_device(q));
     TRY(NEW(m, 1));
     m->queue = q;
-    m->vec = vector_width(f);
+    m->vec = mx_vector_width(f);
     m->group = f->kind == OCL_CPU ? 16 : 64;
-    /* enough independent sums to hide the latency of a multiply-add, few enough to stay in registers */
-    m->gemm_rows = m->vec >= 8 ? 8 : 4;
-    m->gemm_cols = m->vec >= 8 ? 4 : 2;
     TRY(mx_choose_gemm(m, provider));
     *out = m;
     m = NULL;
@@ -87,8 +81,6 @@ enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_k
         int used = snprintf(options, sizeof options, "-DVEC=%d", m->vec);
         if (row->by_act)
             snprintf(options + used, sizeof options - (size_t)used, " -DACT=%d", (int)act);
-        else if (row->op == MX_GEMM)
-            snprintf(options + used, sizeof options - (size_t)used, " -DROWS=%d -DCOLS=%d", m->gemm_rows, m->gemm_cols);
         enum st s = ocl_kernel_get(m->queue, row->file, row->name, options, &m->kernel[which][act]);
         if (s != ST_OK)
             return s;

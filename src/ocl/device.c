@@ -74,6 +74,11 @@ const struct ocl_facts *ocl_device_facts(const struct ocl_device *d)
     return &d->facts;
 }
 
+void *ocl_device_native(const struct ocl_device *d)
+{
+    return d->id;
+}
+
 const char *ocl_device_label(const struct ocl_device *d)
 {
     return d->label;

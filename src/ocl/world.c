@@ -68,9 +68,12 @@ static uint32_t device_parts(cl_device_id id)
     return 1;
 }
 
-static void device_facts(cl_device_id id, int platform, int index, struct ocl_facts *f)
+static void device_facts(cl_device_id id, int platform, int index, const struct ocl_platform_facts *its,
+                         struct ocl_facts *f)
 {
     *f = (struct ocl_facts){.platform = platform, .index = index, .kind = device_kind(id)};
+    snprintf(f->platform_name, sizeof f->platform_name, "%s", its->name);
+    snprintf(f->platform_version, sizeof f->platform_version, "%s", its->version);
     device_text(id, CL_DEVICE_NAME, f->name, sizeof f->name);
     device_text(id, CL_DEVICE_VENDOR, f->vendor, sizeof f->vendor);
     device_text(id, CL_DRIVER_VERSION, f->driver, sizeof f->driver);
@@ -145,7 +148,7 @@ static enum st list_devices(struct ocl_world *w)
             continue;
         }
         for (cl_uint i = 0; i < n[p]; i++)
-            device_facts(ids[i], p, (int)i, &w->facts[w->device_count + (int)i]);
+            device_facts(ids[i], p, (int)i, &w->platform[p], &w->facts[w->device_count + (int)i]);
         w->platform[p].device_count = (int)n[p];
         w->device_count += (int)n[p];
     }

@@ -7,6 +7,9 @@ TINY='input 1x6x6; dense 4; batchnorm; relu; dense 2; loss softmax' # for the pi
 NO_CHECKPOINT='run cannot be resumed: it has no checkpoint.safetensors, which is written after each epoch; train anew '\
 'with --out run --force'
 
+# no test finds the user's tuning files, or measures before it trains, unless it asks for it
+export XDG_CONFIG_HOME=$BATS_TEST_TMPDIR/config CLUTCH_TUNE=off
+
 setup()
 {
     mkdir "$BATS_TEST_TMPDIR/work" && cd "$BATS_TEST_TMPDIR/work" || return 1

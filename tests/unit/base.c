@@ -1,6 +1,7 @@
 /* base: status, arena, text, numbers, Philox against its published vectors, files. */
 #include "support/check.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -126,6 +127,91 @@ static void test_files(void **state)
     FAILS(ST_SYSTEM, "cannot make folder", dir_make(path));
 }
 
+/* ---- processes --------------------------------------------------------------------------------------------------- */
+
+struct lines {
+    int n;
+    char line[4][1100];
+};
+
+static void keep(void *user, const char *line)
+{
+    struct lines *l = user;
+    if (l->n < 4)
+        snprintf(l->line[l->n], sizeof l->line[0], "%s", line);
+    l->n++;
+}
+
+static struct process_end run_shell(const char *script, uint64_t timeout_ns, struct lines *l)
+{
+    char sh[] = "/bin/sh", c[] = "-c", text[256];
+    char *argv[] = {sh, c, text, NULL};
+    struct process_end end;
+    snprintf(text, sizeof text, "%s", script);
+    memset(l, 0, sizeof *l);
+    OK(process_run(argv, timeout_ns, keep, l, &end));
+    return end;
+}
+
+static void test_processes(void **state)
+{
+    (void)state;
+    struct lines l;
+    struct process_end end = run_shell("echo one; echo; echo two >&2; printf three; exit 7", UINT64_MAX, &l);
+    assert_true(end.how == PROCESS_EXITED && end.code == 7 && l.n == 3); /* empty lines are none */
+    assert_string_equal(l.line[0], "one");
+    assert_string_equal(l.line[1], "two");
+    assert_string_equal(l.line[2], "three");
+    end = run_shell("cat; kill -SEGV $$", UINT64_MAX, &l); /* there is nothing to read */
+    assert_true(end.how == PROCESS_SIGNALLED && end.code == SIGSEGV && l.n == 0);
+    end = run_shell("exec sleep 1000", 1, &l);
+    assert_int_equal(end.how, PROCESS_TIMED_OUT);
+    end = run_shell("printf %3000s x", UINT64_MAX, &l); /* in pieces */
+    assert_true(end.how == PROCESS_EXITED && l.n == 3);
+    char none[] = "/nowhere/program";
+    char *argv[] = {none, NULL};
+    FAILS(ST_SYSTEM, "cannot start /nowhere/program: ", process_run(argv, UINT64_MAX, keep, &l, &end));
+}
+
+/* The last test: an interrupt stays caught. */
+static void test_interrupts(void **state)
+{
+    (void)state;
+    struct lines l;
+    interrupt_catch();
+    assert_false(interrupted());
+    assert_int_equal(raise(SIGINT), 0);
+    assert_true(interrupted());
+    struct process_end end = run_shell("exec sleep 1000", UINT64_MAX, &l);
+    assert_int_equal(end.how, PROCESS_INTERRUPTED);
+}
+
+static void test_folders_are_listed(void **state)
+{
+    (void)state;
+    char path[128], file[160];
+    struct arena arena = {0};
+    static const char *const make[] = {"b.json", "a.json", ".hidden.json", "c.txt", ".json", "ab.json"};
+    char *name[8];
+    int n;
+    snprintf(path, sizeof path, "%s/list", check_folder());
+    OK(dir_list(path, ".json", 8, &arena, name, &n));
+    assert_int_equal(n, 0);
+    OK(dir_make(path));
+    for (size_t i = 0; i < COUNT_OF(make); i++) {
+        snprintf(file, sizeof file, "%s/%s", path, make[i]);
+        OK(file_write(file, "", 0));
+    }
+    OK(dir_list(path, ".json", 8, &arena, name, &n));
+    assert_int_equal(n, 3);
+    assert_string_equal(name[0], "a.json");
+    assert_string_equal(name[1], "ab.json");
+    assert_string_equal(name[2], "b.json");
+    OK(dir_list(path, ".json", 2, &arena, name, &n));
+    assert_int_equal(n, 2);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +221,9 @@ int main(void)
         cmocka_unit_test(test_numbers_are_whole_words),
         cmocka_unit_test(test_text_and_arena_grow),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_folders_are_listed),
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_interrupts),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -52,9 +52,10 @@ enum mx_op {
 
 struct mx; /* belongs to its queue's thread */
 
-/* `provider` names the source of GEMM ("plain", "clblast", "tile"); NULL takes for each product what was measured to be
- * fastest (see tuning below), or where nothing was, chooses by device: tile on CPUs (plain where they have no vectors),
- * else CLBlast. ST_INPUT for an unknown name. Caller closes before the queue. */
+/* `provider` names the source of GEMM ("plain", "clblast", "tile"), with parameters as mx_gemm_choice() writes them
+ * ("tile kc=272 items=2"); NULL takes for each product what was measured to be fastest (see tuning below), or where
+ * nothing was, chooses by device: tile on CPUs (plain where they have no vectors), else CLBlast. ST_INPUT for unknown
+ * words. Caller closes before the queue. */
 MUST_USE enum st mx_open(struct ocl_queue *q, const char *provider, struct mx **out);
 void mx_close(struct mx *m); /* accepts NULL */
 struct ocl_queue *mx_queue(const struct mx *m);

@@ -46,7 +46,7 @@ static enum st run(int argc, char **argv)
         {"--batch", ARG_WHOLE, &batch, "B", "of step: samples (128)"},
         {"--optimizer", ARG_TEXT, &b.optimizer, "NAME", "of step: adam, adamw or sgd (adam)"},
         {"--shape", ARG_TEXT, &b.shape, "MxNxK", "of gemm: one shape (a list of them)"},
-        {"--provider", ARG_TEXT, &b.provider, "NAME", "of gemm: plain, clblast or tile (all)"},
+        {"--provider", ARG_TEXT, &b.provider, "NAME", "of gemm: plain, clblast or tile, \"tile kc=272\" (all)"},
         {"--no-tune", ARG_FLAG, &b.no_tune, NULL, "of step: do not measure products on a device that is not tuned"},
         {"--json", ARG_FLAG, &b.json, NULL, "as JSON, a line a row"},
     };
@@ -62,6 +62,11 @@ static enum st run(int argc, char **argv)
     TRY(device_open(devices, &hold));
     b.device = hold.device;
     TRY(ocl_queue_open(b.device, &queue));
+    if (b.provider) { /* known, before anything is measured */
+        TRY(mx_open(queue, b.provider, &b.mx));
+        mx_close(b.mx);
+        b.mx = NULL;
+    }
     TRY(mx_open(queue, "plain", &b.mx));
     if (!b.json)
         printf("%s\n", ocl_device_label(b.device));

@@ -63,15 +63,63 @@ enum st gemm_use(struct mx *m, const struct gemm_provider *provider, const int *
     return param && provider->set ? provider->set(m, how) : ST_OK;
 }
 
+/* One "name=value" of a provider's text. */
+static enum st read_param(const struct gemm_provider *provider, const char *word, size_t len, int *param)
+{
+    for (int i = 0; i < gemm_param_count(provider); i++) {
+        const struct gemm_param *known = &provider->params[i];
+        size_t name = strlen(known->name);
+        if (len <= name || strncmp(word, known->name, name) != 0 || word[name] != '=')
+            continue;
+        for (int v = 0; v < known->count; v++) {
+            char text[16];
+            int n = snprintf(text, sizeof text, "%d", known->value[v]);
+            if ((size_t)n == len - name - 1 && strncmp(text, word + name + 1, (size_t)n) == 0) {
+                param[i] = known->value[v];
+                return ST_OK;
+            }
+        }
+        char values[96] = "";
+        for (int v = 0, used = 0; v < known->count; v++)
+            used += snprintf(values + used, sizeof values - (size_t)used, " %d", known->value[v]);
+        return st_fail(ST_INPUT, "GEMM provider %s: '%.*s': %s can be%s", provider->name, (int)len, word, known->name,
+                       values);
+    }
+    return st_fail(ST_INPUT, "GEMM provider %s has no parameter '%.*s'", provider->name, (int)len, word);
+}
+
+/* A provider as gemm_text() writes it: its name, and parameters that are not the default. */
+static enum st read_provider(struct mx *m, const char *text, const struct gemm_provider **out, int *param)
+{
+    enum st s = ST_OK;
+    char name[32];
+    size_t len = strcspn(text, " ");
+    snprintf(name, sizeof name, "%.*s", len < sizeof name ? (int)len : 0, text);
+    *out = gemm_find(name);
+    if (!*out)
+        return st_fail(ST_INPUT, "unknown GEMM provider '%.*s': plain, clblast and tile are known", (int)len, text);
+    for (int i = 0; i < gemm_param_count(*out); i++)
+        param[i] = (*out)->params[i].value[0];
+    for (text += len; *(text += strspn(text, " ")); text += len) {
+        len = strcspn(text, " ");
+        TRY(read_param(*out, text, len, param));
+    }
+    const char *why = (*out)->refuse ? (*out)->refuse(ocl_device_facts(ocl_queue_device(m->queue)), param) : NULL;
+    if (why)
+        TRY(st_fail(ST_INPUT, "GEMM provider %s: %s", name, why));
+out:
+    return s;
+}
+
 enum st mx_choose_gemm(struct mx *m, const char *provider)
 {
+    const struct gemm_provider *known;
+    int param[GEMM_PARAMS_MAX] = {0};
     snprintf(m->tuning_note, sizeof m->tuning_note, "not tuned: defaults");
     if (!provider)
         return tuning_apply(m);
-    const struct gemm_provider *known = gemm_find(provider);
-    if (!known)
-        return st_fail(ST_INPUT, "unknown GEMM provider '%s': plain, clblast and tile are known", provider);
-    return gemm_use(m, known, NULL);
+    enum st s = read_provider(m, provider, &known, param);
+    return s != ST_OK ? s : gemm_use(m, known, param);
 }
 
 static enum st prepare(struct mx *m, const struct gemm_call *g)

@@ -135,7 +135,7 @@ static void test_random_products(void **state)
     if (!m)
         skip();
     /* a library for the time it takes: its kernels are not ours to prove */
-    int n = device_small() ? 20 : strcmp(mx_gemm_name(m), "clblast") == 0 ? 60 : 1500;
+    int n = device_small() ? 20 : strcmp(mx_gemm_name(m), "clblast") == 0 ? 60 : 3000;
     for (int i = 0; i < n; i++) {
         uint32_t most = i % 8 ? 40 : 130;
         struct shape s = {1 + (int)rng_below(host_rng(), most), 1 + (int)rng_below(host_rng(), most),

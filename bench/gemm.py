@@ -4,7 +4,8 @@ from common import CLUTCH, rows_of, run, say
 SHAPES = ("256x1024x1024", "1024x1024x1024", "2048x2048x2048", "256x256x784", "256x256x256", "250x256x784",
           "509x251x1021", "127x1009x333", "128x256x784", "32x256x256", "128x10x256", "1x1024x1024", "31x33x65")
 QUICK_SHAPES = ("128x256x784", "31x33x65")
-PLAIN_MOST = 1024 ** 3  # the plain kernels would take minutes beyond this M*N*K
+SLOW = ("plain", "clblast")
+SLOW_MOST = 1024 ** 3  # on a CPU these would take minutes beyond this M*N*K
 
 
 def bench(arguments, device, env):
@@ -24,7 +25,7 @@ def providers(device, env):
 
 def wanted(provider, shape):
     m, n, k = (int(side) for side in shape.split("x"))
-    return provider != "plain" or m * n * k <= PLAIN_MOST
+    return provider not in SLOW or m * n * k <= SLOW_MOST
 
 
 def one(openblas, provider, shape, device, env):

@@ -11,18 +11,10 @@ static const struct {
 
 enum st bench_row(const struct bench *b, json_t *row)
 {
-    enum st s = ST_OK;
-    struct text line = {0};
-    TRY(json_check(row));
     json_object_set_new(row, "device", json_string(ocl_device_label(b->device)));
     json_object_set_new(row, "driver", json_string(ocl_device_facts(b->device)->driver));
     json_object_set_new(row, "clutch", json_string(cmd_version()));
-    TRY(json_line(row, &line));
-    printf("%s\n", line.s);
-out:
-    json_decref(row);
-    text_free(&line);
-    return s;
+    return json_print(row);
 }
 
 static enum st run_named(struct bench *b, const char *name)

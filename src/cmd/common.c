@@ -1,6 +1,8 @@
 /* What several commands do: choosing a device, writing JSON. */
 #include "inside.h"
 
+#include <stdio.h>
+
 enum st device_open(const char *spec, struct device_hold *h)
 {
     enum st s = ST_OK;
@@ -47,4 +49,17 @@ enum st json_text(const json_t *value, size_t flags, struct text *out)
 enum st json_line(const json_t *value, struct text *out)
 {
     return json_text(value, JSON_COMPACT | JSON_REAL_PRECISION(9), out);
+}
+
+enum st json_print(json_t *one)
+{
+    enum st s = ST_OK;
+    struct text line = {0};
+    TRY(json_check(one));
+    TRY(json_line(one, &line));
+    printf("%s\n", line.s);
+out:
+    json_decref(one);
+    text_free(&line);
+    return s;
 }

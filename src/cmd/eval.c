@@ -29,17 +29,9 @@ out:
 
 static enum st print_json(const char *folder, const char *data, const struct train_result *r)
 {
-    enum st s = ST_OK;
-    struct text line = {0};
     json_t *one = json_pack("{s:s, s:s, s:I, s:f, s:f}", "run", folder, "data", data, "samples", (json_int_t)r->samples,
                             "test_loss", r->loss, "test_accuracy", r->accuracy);
-    TRY(json_check(one));
-    TRY(json_line(one, &line));
-    printf("%s\n", line.s);
-out:
-    json_decref(one);
-    text_free(&line);
-    return s;
+    return json_print(one);
 }
 
 static enum st run(int argc, char **argv)

@@ -70,6 +70,8 @@ MUST_USE enum st json_check(json_t *value);
 /* The value as text, with jansson's flags; and as one line. */
 MUST_USE enum st json_text(const json_t *value, size_t flags, struct text *out);
 MUST_USE enum st json_line(const json_t *value, struct text *out);
+/* Prints it on a line of its own and gives it up; NULL as in json_check. */
+MUST_USE enum st json_print(json_t *one);
 
 /* ---- runs: what run.json keeps, so that a run can be repeated, evaluated, and gone on with ----------------------- */
 

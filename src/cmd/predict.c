@@ -83,22 +83,14 @@ static void print_human(const char *image, const struct run_facts *f, const floa
 
 static enum st print_json(const char *image, const struct run_facts *f, const float *p)
 {
-    enum st s = ST_OK;
     int best[SHOWN];
-    struct text line = {0};
     rank(p, f->class_count, best);
     json_t *all = json_object();
     for (int c = 0; c < f->class_count; c++)
         json_object_set_new(all, f->class_name[c], json_real((double)p[c]));
     json_t *one = json_pack("{s:s, s:i, s:s, s:o}", "image", image, "class", best[0], "name", f->class_name[best[0]],
                             "probabilities", all);
-    TRY(json_check(one));
-    TRY(json_line(one, &line));
-    printf("%s\n", line.s);
-out:
-    json_decref(one);
-    text_free(&line);
-    return s;
+    return json_print(one);
 }
 
 static enum st run(int argc, char **argv)

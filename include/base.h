@@ -1,6 +1,6 @@
 /*
  * base: what every other floor stands on: status, notes, memory, arena, text, numbers, random numbers, files, clock,
- * fault points. Knows nothing of OpenCL, nets or data. Prints nothing: notes go to a hook that `cmd` sets.
+ * threads, fault points. Knows nothing of OpenCL, nets or data. Prints nothing: notes go to a hook that `cmd` sets.
  */
 #ifndef CLUTCH_BASE_H
 #define CLUTCH_BASE_H
@@ -22,6 +22,7 @@ enum st {
     ST_SYSTEM,   /* a file or system call failed */
     ST_DEVICE,   /* an OpenCL call failed, or a device has too little of something */
     ST_NUMERIC,  /* a value that must be finite is not */
+    ST_STOPPED,  /* another thread failed, and tells why */
     ST_INTERNAL, /* our own mistake */
 };
 
@@ -152,6 +153,24 @@ bool interrupted(void);
 /* ---- clock ----------------------------------------------------------------------------------------------------- */
 
 uint64_t clock_ns(void); /* monotonic */
+void clock_sleep_until(uint64_t ns); /* of clock_ns(); returns at once where that is past */
+
+/* ---- threads: the only door to pthread --------------------------------------------------------------------------- */
+
+struct thread;
+/* Runs run(user) in a thread of its own. Caller joins. */
+MUST_USE enum st thread_start(void (*run)(void *user), void *user, struct thread **out);
+void thread_join(struct thread *t); /* waits for its end and frees; accepts NULL */
+
+/* A lock with a condition: who holds it may wait, which gives it up until somebody wakes all that wait. */
+struct monitor;
+MUST_USE enum st monitor_open(struct monitor **out);
+void monitor_close(struct monitor *m); /* accepts NULL */
+void monitor_enter(struct monitor *m);
+void monitor_leave(struct monitor *m);
+void monitor_wait(struct monitor *m); /* may return early: ask again what was waited for */
+void monitor_wait_until(struct monitor *m, uint64_t ns); /* the same, until that time of clock_ns() at most */
+void monitor_wake(struct monitor *m);
 
 /* ---- hash ------------------------------------------------------------------------------------------------------ */
 

@@ -9,6 +9,8 @@
  *     relu
  *     dense 10
  *     loss softmax
+ *
+ * `cut [COUPLING [options]]` between two layers ends a module; `on DEVICE` says where the module it stands in shall be.
  */
 #ifndef CLUTCH_NN_H
 #define CLUTCH_NN_H
@@ -107,6 +109,14 @@ const struct nn_kind *nn_kind_at(int i); /* NULL behind the last */
 
 /* ---- nets -------------------------------------------------------------------------------------------------------- */
 
+/* The layers between two cuts. */
+struct nn_section {
+    int first, count;     /* layers */
+    int line;             /* of the cut behind it; of the loss, for the last one */
+    const char *coupling; /* the words behind `cut`: "csg hidden=1"; "" for none, and for the last one */
+    const char *on;       /* the word behind `on`: a device of the device grammar; "" for none */
+};
+
 struct nn_net {
     struct arena arena;
     const char *text;   /* as it was given */
@@ -114,7 +124,10 @@ struct nn_net {
     struct nn_shape input;
     int layer_count;
     struct nn_layer *layer;
+    int section_count;     /* 1 where there is no cut */
+    struct nn_section *section;
     int classes;        /* outputs of the last layer, which `loss softmax` takes */
+    int tensor_first;   /* of a section: its first tensor's number in the whole net */
 };
 
 /* `word` is a net file's name or the net itself (it holds a blank or `;`). ST_INPUT names file, line, word and what is
@@ -122,12 +135,26 @@ struct nn_net {
 MUST_USE enum st nn_net_open(const char *word, struct nn_net **out);
 MUST_USE enum st nn_net_parse(const char *text, const char *origin, struct nn_net **out);
 void nn_net_free(struct nn_net *net); /* accepts NULL */
+/* Layers alone, as text without a loss: for the small nets of couplings. */
+MUST_USE enum st nn_net_parse_layers(const char *text, const char *origin, struct nn_net **out);
+/* Section `k` as a net of its own: its layers keep their index, its tensors their name and starting values. Where it is
+ * not the last, `classes` is the size of what it hands up. Caller frees, before the whole. */
+MUST_USE enum st nn_net_section(const struct nn_net *net, int k, struct nn_net **out);
+/* The same net with cuts before the `n` layers `at` (rising, 1 or more), the words `coupling` behind each. The net must
+ * have no cuts. Caller frees. */
+MUST_USE enum st nn_net_split(const struct nn_net *net, const int *at, int n, const char *coupling,
+                              struct nn_net **out);
+/* Whether a cut before layer i may stand there: an activation that the layer before it computes cannot be parted from
+ * it. */
+bool nn_net_may_cut(const struct nn_net *net, int i);
 size_t nn_net_params(const struct nn_net *net);
 uint64_t nn_net_macs(const struct nn_net *net); /* forward, one sample */
 /* The table that a run prints before it starts: layer, output, parameters, multiply-accumulates. */
 void nn_net_show(const struct nn_net *net, struct text *out);
 
 /* ---- modules ----------------------------------------------------------------------------------------------------- */
+
+/* A section of a net, or all of it: whatever struct nn_net is given. */
 
 struct nn_module; /* layers of a net with their memory on one device; used by one thread */
 
@@ -173,5 +200,22 @@ struct nn_tensor nn_tensor_at(const struct nn_net *net, int i);
 /* Copies one tensor to or from the device: part NN_PARAM (or its NN_GRAD, NN_SLOT `slot`), NN_STATE. WAITS. */
 MUST_USE enum st nn_module_read(struct nn_module *m, int tensor, enum nn_part part, int slot, float *out);
 MUST_USE enum st nn_module_write(struct nn_module *m, int tensor, enum nn_part part, int slot, const float *in);
+
+/* ---- optimisers: a row each in optimizer.c, their kernels in cl/optimizer.cl ------------------------------------- */
+
+struct nn_update {
+    double rate, momentum, weight_decay;
+    bool nesterov;
+    uint64_t t; /* updates of this module so far, this one included */
+};
+
+struct nn_optimizer {
+    const char *name;
+    int slots; /* copies of the parameters it keeps */
+    enum st (*step)(struct mx *mx, struct nn_module *m, const struct nn_update *u);
+};
+
+const struct nn_optimizer *nn_optimizer_at(int i);               /* NULL behind the last */
+const struct nn_optimizer *nn_optimizer_find(const char *name); /* NULL: unknown */
 
 #endif

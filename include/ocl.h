@@ -48,9 +48,18 @@ const char *ocl_kind_name(enum ocl_kind kind); /* "CPU", "GPU", "accelerator", "
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
+/* A device that is only acted: `number` of several that share a real one, each `slowness` times slower than it, with
+ * links of such a latency and bandwidth between them. */
+struct ocl_emulation {
+    double slowness; /* 1 or more; 0: a real device */
+    double latency_ns, bytes_per_ns; /* of a link; bandwidth 0: no limit */
+    int number;
+};
+
 struct ocl_pick {
     int device;       /* index for ocl_facts_at */
     int part, parts;  /* part 0..parts-1 of an equal split; parts 1: the whole device */
+    struct ocl_emulation emulation;
 };
 
 /*
@@ -58,6 +67,10 @@ struct ocl_pick {
  * device's name (any case); `/K` behind it splits each device it means into K equal sub-devices. NULL or "" means the
  * best single device: the first GPU, else accelerator, else CPU. `*picks` (freed by the caller with mem_free) keeps the
  * order written and holds no device twice. ST_INPUT names the item and what is there.
+ *
+ * `virtual:N@S` means N emulated devices that share the first real one, each S times slower; `virtual:N@S1:...:SN`
+ * gives each its own slowness. `+latency=US` (microseconds) and `+bandwidth=MB` (megabytes a second) behind it describe
+ * the links between them.
  */
 MUST_USE enum st ocl_pick_devices(const struct ocl_world *w, const char *spec, struct ocl_pick **picks, int *n);
 
@@ -95,6 +108,47 @@ MUST_USE enum st ocl_read(struct ocl_queue *q, struct ocl_buf *b, size_t offset,
 MUST_USE enum st ocl_zero(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes); /* multiples of 4 */
 MUST_USE enum st ocl_wait(struct ocl_queue *q);  /* WAITS for all enqueued so far */
 MUST_USE enum st ocl_flush(struct ocl_queue *q); /* hands over to the device without waiting */
+
+/* The end of a transfer that was started. {0}: none, and nothing to wait for. */
+struct ocl_event {
+    void *handle;
+    struct ocl_queue *queue;
+};
+/* As ocl_write and ocl_read, but neither waits: host memory is whole, and free again, behind ocl_event_wait(). */
+MUST_USE enum st ocl_write_start(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, const void *src,
+                                 struct ocl_event *e);
+MUST_USE enum st ocl_read_start(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, void *dst,
+                                struct ocl_event *e);
+/* WAITS for it and what was enqueued before it, once it was flushed; gives the event back. */
+MUST_USE enum st ocl_event_wait(struct ocl_event *e);
+
+/* Host memory that the device's transfers reach fastest (pinned, where the driver knows such). Caller frees, before the
+ * queue. */
+struct ocl_pinned;
+MUST_USE enum st ocl_pinned_open(struct ocl_queue *q, size_t bytes, struct ocl_pinned **out);
+void *ocl_pinned_data(const struct ocl_pinned *p);
+void ocl_pinned_free(struct ocl_pinned *p); /* accepts NULL; nothing may use it any more */
+
+/* ---- emulated devices: for studying schedules where there are few real ones -------------------------------------- */
+
+struct ocl_emulator; /* a real device that emulated ones share, one at a time */
+MUST_USE enum st ocl_emulator_open(struct ocl_emulator **out);
+void ocl_emulator_close(struct ocl_emulator *e); /* accepts NULL */
+
+/* One emulated device, used by one thread. */
+struct ocl_emulated {
+    struct ocl_emulator *shared; /* NULL: a real device, and the two functions below do nothing */
+    double slowness;
+    uint64_t ready_ns;            /* when what the next piece of work needs was there; its thread says so */
+    uint64_t free_ns;             /* when the last piece of work ended; at the start of a run: now */
+    uint64_t entered_ns;          /* when the one under way began on the real device */
+    uint64_t busy_ns, work_ns;    /* sums: of emulated time, of real time */
+    uint64_t late_ns;             /* by how much the real device, being shared, made emulated work end too late */
+};
+/* Around a piece of work on a queue of that device, which begins when the device is free and the work ready: waits for
+ * the real device, for the work to end, and until it would have ended on the slower one. */
+void ocl_emulate_begin(struct ocl_emulated *e);
+MUST_USE enum st ocl_emulate_end(struct ocl_emulated *e, struct ocl_queue *q); /* WAITS */
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
@@ -143,7 +197,7 @@ MUST_USE enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size
 
 struct ocl_counts {
     uint64_t buffers, programs, kernels; /* created since the program started */
-    uint64_t launches, writes, waits;    /* enqueued; a read counts as a wait */
+    uint64_t launches, writes, reads, waits; /* enqueued; ocl_read counts as a wait, ocl_read_start as a read */
 };
 struct ocl_counts ocl_counts(void);
 
@@ -158,6 +212,7 @@ struct ocl_times {
 struct ocl_launch {
     const char *name; /* of the kernel; lives as long as the queue */
     uint64_t ns;
+    uint64_t start_ns; /* on the host's clock, as far as the two can be compared */
     uint64_t gap_ns;  /* from the end of the one before it to its start; 0: the first, or started before that end */
     double flops, bytes;
 };

@@ -335,7 +335,7 @@ static enum st init_tensor(struct nn_module *m, int tensor, uint64_t seed)
     struct rng r;
     float *values = NULL;
     TRY(NEW(values, t.param->count));
-    rng_init(&r, seed, (uint64_t)tensor);
+    rng_init(&r, seed, (uint64_t)(m->net->tensor_first + tensor)); /* the same in a part as in the whole */
     for (size_t i = 0; i < t.param->count; i++)
         switch (t.param->init) {
         case NN_ZERO:

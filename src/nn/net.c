@@ -1,5 +1,5 @@
 /* From text to layers and shapes, with errors that name file, line, word and what is known. */
-#include "nn.h"
+#include "inside.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -15,6 +15,7 @@ struct reader {
     char *word[WORDS_MAX];
     struct nn_shape shape; /* behind the last layer read */
     bool have_input, have_loss;
+    int cut_line; /* of the last cut */
 };
 
 #define FAIL(r, ...) fail_at_line((r), st_fail(ST_INPUT, __VA_ARGS__))
@@ -111,6 +112,11 @@ out:
 
 /* ---- lines ------------------------------------------------------------------------------------------------------- */
 
+static struct nn_section *open_section(const struct reader *r)
+{
+    return &r->net->section[r->net->section_count - 1];
+}
+
 static enum st unknown_word(const struct reader *r)
 {
     char known[512];
@@ -120,7 +126,7 @@ static enum st unknown_word(const struct reader *r)
         int n = snprintf(known + used, sizeof known - used, "%s, ", kind->name);
         used += n > 0 ? (size_t)n : 0;
     }
-    return FAIL(r, "unknown word '%s'; known: input, %sloss", r->word[0], known);
+    return FAIL(r, "unknown word '%s'; known: input, %scut, on, loss", r->word[0], known);
 }
 
 static void count_tensors(struct nn_param *tensor, int n)
@@ -155,22 +161,24 @@ static enum st read_layer(struct reader *r)
     count_tensors(l->param, l->param_count);
     count_tensors(l->state, l->state_count);
     /* an activation joins the layer before it where that one computes it in its own pass */
-    struct nn_layer *before = net->layer_count ? l - 1 : NULL;
+    struct nn_layer *before = open_section(r)->count ? l - 1 : NULL;
     if (kind->act != MX_IDENTITY && before && before->kind->fuses_act) {
         before->phi = (struct mx_activation){kind->act, (float)l->option[0]};
         l->fused = true;
     }
     r->shape = l->out;
     net->layer_count++;
+    open_section(r)->count++;
 out:
     return s;
 }
 
-/* Neighbours that can hand over da = dy * phi'(.) do so: in a product the slope costs nothing, else a pass. */
-static void trade_da(struct nn_net *net)
+/* Neighbours in a section that can hand over da = dy * phi'(.) do so: in a product the slope costs nothing, else a
+ * pass. */
+static void trade_da(struct nn_net *net, const struct nn_section *section)
 {
     struct nn_layer *before = NULL;
-    for (int i = 0; i < net->layer_count; i++) {
+    for (int i = section->first; i < section->first + section->count; i++) {
         struct nn_layer *l = &net->layer[i];
         if (l->fused)
             continue;
@@ -186,15 +194,51 @@ static enum st read_loss(struct reader *r)
 {
     if (r->word_count != 2 || strcmp(r->word[1], "softmax") != 0)
         return FAIL(r, "loss '%s' is unknown; known: softmax", r->word_count > 1 ? r->word[1] : "");
-    if (r->net->layer_count == 0)
-        return FAIL(r, "no layer before the loss");
+    if (open_section(r)->count == 0)
+        return r->net->layer_count ? FAIL(r, "the cut of line %d has no layer behind it", r->cut_line)
+                                   : FAIL(r, "no layer before the loss");
     if (r->shape.h != 1 || r->shape.w != 1 || r->shape.c < 2)
         return FAIL(r, "loss softmax takes a vector of 2 or more classes, not %dx%dx%d: put a dense layer before it",
                     r->shape.c, r->shape.h, r->shape.w);
     r->net->classes = r->shape.c;
-    trade_da(r->net);
+    open_section(r)->line = r->line;
     r->have_loss = true;
     return ST_OK;
+}
+
+/* The words from the second on, with single blanks between them. */
+static const char *join_words(const struct reader *r)
+{
+    struct text t = {0};
+    for (int i = 1; i < r->word_count; i++)
+        text_add(&t, "%s%s", i > 1 ? " " : "", r->word[i]);
+    const char *joined = t.failed ? NULL : arena_copy(&r->net->arena, t.s ? t.s : "", t.len);
+    text_free(&t);
+    return joined;
+}
+
+static enum st read_cut(struct reader *r)
+{
+    struct nn_net *net = r->net;
+    if (open_section(r)->count == 0)
+        return FAIL(r, net->section_count > 1 ? "two cuts without a layer between them"
+                                              : "a cut before the first layer");
+    struct nn_section *section = open_section(r);
+    section->line = r->cut_line = r->line;
+    section->coupling = join_words(r);
+    net->section[net->section_count++] = (struct nn_section){.first = net->layer_count, .coupling = "", .on = ""};
+    return section->coupling ? ST_OK : ST_MEMORY;
+}
+
+static enum st read_on(struct reader *r)
+{
+    struct nn_section *section = open_section(r);
+    if (r->word_count != 2)
+        return FAIL(r, "on takes one device, such as 0:0, gpu, cpu or a part of a name");
+    if (section->on[0])
+        return FAIL(r, "a second device for one module: it is on '%s'", section->on);
+    section->on = join_words(r);
+    return section->on ? ST_OK : ST_MEMORY;
 }
 
 static enum st read_line(struct reader *r, char *line)
@@ -218,6 +262,10 @@ static enum st read_line(struct reader *r, char *line)
         return FAIL(r, "'%s' behind the loss, which must be the last line", r->word[0]);
     if (strcmp(r->word[0], "loss") == 0)
         return read_loss(r);
+    if (strcmp(r->word[0], "cut") == 0)
+        return read_cut(r);
+    if (strcmp(r->word[0], "on") == 0)
+        return read_on(r);
     if (strcmp(r->word[0], "input") != 0)
         return read_layer(r);
     if (r->have_input || r->word_count != 2)
@@ -230,7 +278,7 @@ static enum st read_line(struct reader *r, char *line)
 
 /* ---- nets -------------------------------------------------------------------------------------------------------- */
 
-static void place_tensors(struct nn_net *net)
+void place_tensors(struct nn_net *net)
 {
     enum { ALIGN = 32 }; /* floats: each tensor starts at a multiple of 128 bytes */
     size_t param = 0, state = 0;
@@ -247,20 +295,40 @@ static void place_tensors(struct nn_net *net)
     }
 }
 
-enum st nn_net_parse(const char *text, const char *origin, struct nn_net **out)
+/* One line of text is an inline net, where a ';' ends a line, in a comment too; in more lines it has no meaning. */
+const char *line_ends(const char *text)
 {
-    enum st s = ST_OK;
-    struct nn_net *net = NULL;
-    TRY(NEW(net, 1));
+    const char *first_end = strchr(text, '\n');
+    return first_end && first_end[1] ? "\n" : "\n;";
+}
+
+enum st new_net(const char *text, const char *origin, struct nn_net **out)
+{
+    struct nn_net *net = mem_alloc(1, sizeof *net);
+    if (!net)
+        return ST_MEMORY;
+    *out = net;
     net->text = arena_copy(&net->arena, text, strlen(text));
     net->origin = arena_copy(&net->arena, origin, strlen(origin));
     net->layer = arena_alloc(&net->arena, LAYERS_MAX, sizeof *net->layer);
+    net->section = arena_alloc(&net->arena, LAYERS_MAX + 1, sizeof *net->section);
+    if (!net->text || !net->origin || !net->layer || !net->section)
+        return ST_MEMORY;
+    net->section[0] = (struct nn_section){.coupling = "", .on = ""};
+    net->section_count = 1;
+    return ST_OK;
+}
+
+static enum st parse(const char *text, const char *origin, bool layers_alone, struct nn_net **out)
+{
+    enum st s = ST_OK;
+    struct nn_net *net = NULL;
+    TRY(new_net(text, origin, &net));
     char *line = arena_copy(&net->arena, text, strlen(text));
-    if (!net->text || !net->origin || !net->layer || !line)
+    if (!line)
         TRY(ST_MEMORY);
     struct reader r = {.net = net};
-    /* one line of text is an inline net, where a ';' ends a line, in a comment too; in more lines it has no meaning */
-    const char *first_end = strchr(text, '\n'), *ends = first_end && first_end[1] ? "\n" : "\n;";
+    const char *ends = line_ends(text);
     for (char *next = line; next; line = next) {
         size_t len = strcspn(line, ends);
         next = line[len] ? line + len + 1 : NULL;
@@ -268,14 +336,28 @@ enum st nn_net_parse(const char *text, const char *origin, struct nn_net **out)
         r.line++;
         TRY(read_line(&r, line));
     }
-    if (!r.have_loss)
+    if (!r.have_loss && !layers_alone)
         TRY(FAIL(&r, "the net ends without a loss: its last line is 'loss softmax'"));
+    if (layers_alone)
+        net->classes = nn_size(r.shape);
+    for (int i = 0; i < net->section_count; i++)
+        trade_da(net, &net->section[i]);
     place_tensors(net);
     *out = net;
     net = NULL;
 out:
     nn_net_free(net);
     return s;
+}
+
+enum st nn_net_parse(const char *text, const char *origin, struct nn_net **out)
+{
+    return parse(text, origin, false, out);
+}
+
+enum st nn_net_parse_layers(const char *text, const char *origin, struct nn_net **out)
+{
+    return parse(text, origin, true, out);
 }
 
 enum st nn_net_open(const char *word, struct nn_net **out)

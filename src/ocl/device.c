@@ -131,3 +131,43 @@ void *ocl_buf_native(const struct ocl_buf *b)
 {
     return b->handle;
 }
+
+enum st ocl_pinned_open(struct ocl_queue *q, size_t bytes, struct ocl_pinned **out)
+{
+    enum st s = ST_OK;
+    struct ocl_pinned *p = NULL;
+    cl_int code = CL_OUT_OF_RESOURCES;
+    TRY(NEW(p, 1));
+    p->queue = q;
+    if (!fault_here())
+        p->handle = clCreateBuffer(q->device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, bytes ? bytes : 4,
+                                   NULL, &code);
+    TRY(ocl_check(code, "clCreateBuffer", q->device));
+    OCL_COUNT(buffers);
+    code = CL_OUT_OF_RESOURCES;
+    if (!fault_here())
+        p->data = clEnqueueMapBuffer(q->handle, p->handle, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0, bytes ? bytes : 4, 0,
+                                     NULL, NULL, &code);
+    TRY(ocl_check(code, "clEnqueueMapBuffer", q->device));
+    *out = p;
+    p = NULL;
+out:
+    ocl_pinned_free(p);
+    return s;
+}
+
+void *ocl_pinned_data(const struct ocl_pinned *p)
+{
+    return p->data;
+}
+
+void ocl_pinned_free(struct ocl_pinned *p)
+{
+    if (!p)
+        return;
+    if (p->data && clEnqueueUnmapMemObject(p->queue->handle, p->handle, p->data, 0, NULL, NULL) == CL_SUCCESS)
+        clFinish(p->queue->handle);
+    if (p->handle)
+        clReleaseMemObject(p->handle);
+    mem_free(p);
+}

@@ -38,6 +38,12 @@ struct ocl_buf {
     size_t bytes;
 };
 
+struct ocl_pinned {
+    struct ocl_queue *queue;
+    cl_mem handle;
+    void *data;
+};
+
 struct ocl_kernel {
     struct ocl_kernel *next;
     struct ocl_queue *queue;
@@ -52,6 +58,7 @@ struct ocl_queue {
     cl_command_queue handle;
     struct ocl_kernel *kernels;
     bool profiled, tracing;
+    int64_t clock_offset_ns; /* host clock less device clock */
     int events; /* of the trace, at most OCL_TRACE_MAX */
     cl_event event[OCL_TRACE_MAX];
     struct ocl_launch launch[OCL_TRACE_MAX]; /* of each event; ns is filled when read */
@@ -60,7 +67,7 @@ struct ocl_queue {
 
 /* Counters of ocl_counts(): any thread adds; tests and reports read. */
 struct ocl_counters {
-    _Atomic uint64_t buffers, programs, kernels, launches, writes, waits;
+    _Atomic uint64_t buffers, programs, kernels, launches, writes, reads, waits;
 };
 extern struct ocl_counters ocl_counters;
 

@@ -75,10 +75,106 @@ static void list_devices(const struct ocl_world *w, char *out, size_t size)
     }
 }
 
+/* ---- emulated devices: "virtual:4@8", "virtual:2@4:8+latency=100" ------------------------------------------------ */
+
+enum { EMULATED_MAX = 64 };
+static const char emulated_word[] = "virtual:";
+
+static enum st bad_emulation(const char *word, size_t len)
+{
+    return st_fail(ST_INPUT,
+                   "'%.*s' describes no emulated devices: virtual:N@S stands for N of them (1 to %d), each S times "
+                   "slower (1 to 1e6), or virtual:N@S1:...:SN; +latency=US and +bandwidth=MB may follow",
+                   (int)len, word, EMULATED_MAX);
+}
+
+/* The number at *at, up to one of `ends` or the end; moves *at behind the number. */
+static bool take_number(const char **at, const char *ends, double least, double most, double *out)
+{
+    char number[32];
+    size_t n = strcspn(*at, ends);
+    if (n >= sizeof number)
+        return false;
+    memcpy(number, *at, n);
+    number[n] = '\0';
+    *at += n;
+    return parse_f64(number, out) && *out >= least && *out <= most;
+}
+
+static bool take_links(const char *at, struct ocl_emulation *e)
+{
+    static const char latency[] = "+latency=", bandwidth[] = "+bandwidth=";
+    double v;
+    while (*at)
+        if (strncmp(at, latency, sizeof latency - 1) == 0) {
+            at += sizeof latency - 1;
+            if (!take_number(&at, "+", 0, 1e7, &v))
+                return false;
+            e->latency_ns = 1e3 * v;
+        } else if (strncmp(at, bandwidth, sizeof bandwidth - 1) == 0) {
+            at += sizeof bandwidth - 1;
+            if (!take_number(&at, "+", 1e-3, 1e9, &v))
+                return false;
+            e->bytes_per_ns = 1e-3 * v;
+        } else {
+            return false;
+        }
+    return true;
+}
+
+static bool parse_emulation(const char *word, struct ocl_emulation e[EMULATED_MAX], int *n)
+{
+    const char *at = word + sizeof emulated_word - 1;
+    double count, slowness[EMULATED_MAX];
+    int given = 0;
+    if (!take_number(&at, "@", 1, EMULATED_MAX, &count) || count != (int)count || *at != '@')
+        return false;
+    while (*at == '@' || *at == ':') {
+        at++;
+        if (given == (int)count || !take_number(&at, ":+", 1, 1e6, &slowness[given++]))
+            return false;
+    }
+    struct ocl_emulation links = {0};
+    if ((given != 1 && given != (int)count) || !take_links(at, &links))
+        return false;
+    *n = (int)count;
+    for (int i = 0; i < *n; i++) {
+        e[i] = links;
+        e[i].number = i;
+        e[i].slowness = slowness[given == 1 ? 0 : i];
+    }
+    return true;
+}
+
+static enum st add_emulated(const char *word, size_t len, struct ocl_pick **picks, int *n)
+{
+    struct ocl_emulation e[EMULATED_MAX];
+    char item[512];
+    int count;
+    if (len >= sizeof item)
+        return bad_emulation(word, 40);
+    memcpy(item, word, len);
+    item[len] = '\0';
+    if (!parse_emulation(item, e, &count))
+        return bad_emulation(word, len);
+    for (int i = 0; i < *n; i++)
+        if ((*picks)[i].emulation.slowness > 0)
+            return st_fail(ST_INPUT, "emulated devices are described twice: once is enough, and all allowed");
+    struct ocl_pick *more = mem_resize(*picks, (size_t)(*n + count), sizeof *more);
+    if (!more)
+        return ST_MEMORY;
+    *picks = more;
+    for (int i = 0; i < count; i++)
+        more[(*n)++] = (struct ocl_pick){.device = 0, .parts = 1, .emulation = e[i]};
+    return ST_OK;
+}
+
+/* ---- real devices ------------------------------------------------------------------------------------------------ */
+
 static bool picked(const struct ocl_pick *picks, int n, int device)
 {
     for (int i = 0; i < n; i++)
-        if (picks[i].device == device)
+        if (picks[i].device == device && picks[i].emulation.slowness == 0)
             return true;
     return false;
 }
@@ -147,8 +243,12 @@ enum st ocl_pick_devices(const struct ocl_world *w, const char *spec, struct ocl
     for (const char *word = spec;;) {
         size_t len = strcspn(word, ",");
         struct item item;
-        TRY(item_parse(word, len, &item));
-        TRY(add_item(w, &item, picks, n));
+        if (strncmp(word, emulated_word, sizeof emulated_word - 1) == 0) {
+            TRY(add_emulated(word, len, picks, n));
+        } else {
+            TRY(item_parse(word, len, &item));
+            TRY(add_item(w, &item, picks, n));
+        }
         if (!word[len])
             break;
         word += len + 1;

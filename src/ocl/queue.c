@@ -9,8 +9,22 @@ struct ocl_counters ocl_counters;
 struct ocl_counts ocl_counts(void)
 {
 #define GET(field) .field = atomic_load_explicit(&ocl_counters.field, memory_order_relaxed)
-    return (struct ocl_counts){GET(buffers), GET(programs), GET(kernels), GET(launches), GET(writes), GET(waits)};
+    return (struct ocl_counts){GET(buffers), GET(programs), GET(kernels), GET(launches), GET(writes), GET(reads),
+                               GET(waits)};
 #undef GET
+}
+
+/* The device's clock against the host's, from a marker that ends about now; they may be one and the same. */
+static void compare_clocks(struct ocl_queue *q)
+{
+    cl_event e = NULL;
+    cl_ulong end = 0;
+    if (q->profiled && clEnqueueMarkerWithWaitList(q->handle, 0, NULL, &e) == CL_SUCCESS) {
+        if (clWaitForEvents(1, &e) == CL_SUCCESS &&
+            clGetEventProfilingInfo(e, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == CL_SUCCESS && end)
+            q->clock_offset_ns = (int64_t)clock_ns() - (int64_t)end;
+        clReleaseEvent(e);
+    }
 }
 
 enum st ocl_queue_open(struct ocl_device *d, struct ocl_queue **out)
@@ -27,6 +41,7 @@ enum st ocl_queue_open(struct ocl_device *d, struct ocl_queue **out)
             q->handle = clCreateCommandQueue(d->context, d->id, 0, &code);
     }
     TRY(ocl_check(code, "clCreateCommandQueue", d));
+    compare_clocks(q);
     *out = q;
     q = NULL;
 out:
@@ -122,6 +137,48 @@ enum st ocl_wait(struct ocl_queue *q)
 enum st ocl_flush(struct ocl_queue *q)
 {
     return ocl_check(OCL_CALL(clFlush(q->handle)), "clFlush", q->device);
+}
+
+static cl_event *event_of(struct ocl_queue *q, struct ocl_event *e)
+{
+    *e = (struct ocl_event){.queue = q};
+    return (cl_event *)&e->handle;
+}
+
+enum st ocl_write_start(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, const void *src,
+                        struct ocl_event *e)
+{
+    enum st s = check_range(b, offset, bytes);
+    if (s != ST_OK)
+        return s;
+    OCL_COUNT(writes);
+    return ocl_check(OCL_CALL(clEnqueueWriteBuffer(q->handle, b->handle, CL_FALSE, offset, bytes, src, 0, NULL,
+                                                   event_of(q, e))), "clEnqueueWriteBuffer", q->device);
+}
+
+enum st ocl_read_start(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, void *dst,
+                       struct ocl_event *e)
+{
+    enum st s = check_range(b, offset, bytes);
+    if (s != ST_OK)
+        return s;
+    OCL_COUNT(reads);
+    return ocl_check(OCL_CALL(clEnqueueReadBuffer(q->handle, b->handle, CL_FALSE, offset, bytes, dst, 0, NULL,
+                                                  event_of(q, e))), "clEnqueueReadBuffer", q->device);
+}
+
+enum st ocl_event_wait(struct ocl_event *e)
+{
+    if (!e->handle)
+        return ST_OK;
+    cl_event handle = e->handle;
+    OCL_COUNT(waits);
+    cl_int code = clWaitForEvents(1, &handle);
+    clReleaseEvent(handle);
+    e->handle = NULL;
+    if (fault_here()) /* behind the wait, as in ocl_wait() */
+        code = CL_OUT_OF_RESOURCES;
+    return ocl_check(code, "clWaitForEvents", e->queue->device);
 }
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
@@ -241,6 +298,7 @@ struct ocl_times ocl_trace_read(struct ocl_queue *q, struct ocl_launch each[OCL_
         }
         if (start < end_before) /* time that two launches share counts once */
             start = end_before;
+        q->launch[i].start_ns = (uint64_t)((int64_t)start + q->clock_offset_ns);
         q->launch[i].gap_ns = i > 0 ? start - end_before : 0;
         q->launch[i].ns = end > start ? end - start : 0;
         t.busy_ns += q->launch[i].ns;

@@ -7,15 +7,7 @@
 /* Steps between two waits for the device: losses gather there, and so many streamed batches may be under way. */
 enum { WINDOW = 100 };
 
-/* ---- optimisers: a row each in optimizer.c ----------------------------------------------------------------------- */
-
-struct optimizer {
-    const char *name;
-    int slots; /* copies of the parameters it keeps */
-    enum st (*step)(struct mx *mx, struct nn_module *m, const struct train_options *o, double rate, uint64_t t);
-};
-
-const struct optimizer *find_optimizer(const char *name); /* NULL: unknown */
+struct nn_update train_update(const struct train_options *o, double rate, uint64_t t);
 
 /* ---- feeds: one split of a data set, on the device or sent to it in batches -------------------------------------- */
 
@@ -52,7 +44,7 @@ struct train {
     struct nn_module *module;
     const struct nn_net *net;
     const struct train_options *options;   /* NULL: evaluation only */
-    const struct optimizer *optimizer;     /* NULL likewise */
+    const struct nn_optimizer *optimizer;    /* NULL likewise */
     const struct data_set *set;            /* NULL: prediction only */
     int batch;
     struct ocl_buf *x, *labels, *per_row;  /* a batch (B, in), its labels (B), loss and hit of each row (2, B) */

@@ -37,7 +37,8 @@ static enum st enqueue_step(struct train *t)
                              t->steps_per_epoch);
     TRY(enqueue_forward(t, TRAIN_TRAINING, (uint32_t)first, rows, &pass));
     TRY(nn_module_backward(t->module, &pass, batch_x(t, rows), NULL));
-    TRY(t->optimizer->step(t->mx, t->module, t->options, rate, t->step + 1));
+    struct nn_update update = train_update(t->options, rate, t->step + 1);
+    TRY(t->optimizer->step(t->mx, t->module, &update));
     TRY(ocl_flush(t->queue));
     t->step++;
     t->step_in_epoch++;

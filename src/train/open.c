@@ -155,7 +155,7 @@ enum st train_open(struct ocl_device *device, const struct nn_net *net, const st
     t->device = device;
     t->net = net;
     t->options = options;
-    t->optimizer = options ? find_optimizer(options->optimizer) : NULL;
+    t->optimizer = options ? nn_optimizer_find(options->optimizer) : NULL;
     t->set = set;
     t->batch = batch;
     int slots = t->optimizer ? t->optimizer->slots : -1;

@@ -27,6 +27,18 @@ static const struct {
     double (*share)(double done);
 } schedules[] = {{"cosine", cosine}, {"step", steps}, {"none", constant}};
 
+const char *train_optimizer_name(int i)
+{
+    const struct nn_optimizer *o = nn_optimizer_at(i);
+    return o ? o->name : NULL;
+}
+
+struct nn_update train_update(const struct train_options *o, double rate, uint64_t t)
+{
+    return (struct nn_update){.rate = rate, .momentum = o->momentum, .weight_decay = o->weight_decay,
+                              .nesterov = o->nesterov, .t = t};
+}
+
 const char *train_schedule_name(int i)
 {
     return i >= 0 && (size_t)i < COUNT_OF(schedules) ? schedules[i].name : NULL;

@@ -3,7 +3,7 @@ load common
 
 @test "nets that are none" {
     idx_folder data
-    local known='known: input, dense, batchnorm, relu, leakyrelu, tanh, sigmoid, dropout, loss'
+    local known='known: input, dense, batchnorm, relu, leakyrelu, tanh, sigmoid, dropout, cut, on, loss'
     local shape='a shape is CxHxW or N, each number 1 to 4096' before='put a dense layer before it'
     while IFS='|' read -r net message; do
         refused "$message" train "$net" --data data

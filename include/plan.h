@@ -1,0 +1,89 @@
+/*
+ * plan: what layers cost on devices, and where modules should go. Stands on nn and ocl; knows no couplings: what they
+ * cost is given to it as multiply-accumulates.
+ */
+#ifndef CLUTCH_PLAN_H
+#define CLUTCH_PLAN_H
+
+#include "nn.h"
+
+enum { PLAN_DEVICES_MAX = 64, PLAN_MODULES_MAX = 64, PLAN_LABEL_MAX = 360 };
+
+/* A place for a module: a device, or an emulated one that shares it with others. */
+struct plan_device {
+    struct ocl_device *device;
+    struct ocl_emulation emulation; /* slowness 0: the device itself */
+    char label[PLAN_LABEL_MAX];     /* "0:0 NAME", "virtual#1 (emulated, 8x slower than 0:0 NAME)" */
+};
+
+/* ---- costs ------------------------------------------------------------------------------------------------------- */
+
+/* Measured nanoseconds of one step's batch. A layer that another one computes along (nn_layer.fused) costs nothing. */
+struct plan_layer_cost {
+    double forward_ns, backward_ns; /* backward: gradients and the optimiser's step */
+};
+
+struct plan_costs {
+    int layers, devices, batch;
+    struct plan_layer_cost *cost;  /* (devices, layers) */
+    double *whole_ns;              /* (devices): a step of the whole net there, measured as one */
+    double *ns_per_mac;            /* (devices): of the net's products there, forward */
+    double *link_ns, *ns_per_byte; /* (devices): of a message from that device through host memory to any other */
+    double *message_bytes;         /* (layers + 1): of what goes over a cut before layer i, one way */
+    uint64_t *coupling_macs;       /* (layers + 1): of one sample: what a coupling before layer i costs below it */
+    uint64_t *memory;              /* (layers): bytes with gradients and the optimiser's slots, roughly */
+};
+
+/* Measures each kind of layer once on each kind of device (equal parts of one device, and emulated devices that share
+ * one, are measured once); emulated costs are the real ones times the slowness. Takes a fraction of a second a device.
+ * `optimizer` as nn_optimizer_find() knows it. coupling_macs is left at zero, for the caller to fill. Caller frees.
+ * WAITS. */
+MUST_USE enum st plan_measure(const struct nn_net *net, const struct plan_device *devices, int n, int batch,
+                              const char *optimizer, struct plan_costs *out);
+void plan_costs_free(struct plan_costs *c); /* accepts one of zeros */
+
+/* ---- placement --------------------------------------------------------------------------------------------------- */
+
+struct plan_wish {
+    int modules;       /* how many; 0: as many as pay, at most one a device */
+    const int *cuts;   /* (modules - 1) layers before which cuts stand already; NULL: to be chosen */
+    const int *pinned; /* (modules) devices that the net demands, -1 for any; NULL: any */
+    int micro_batches; /* of the pipeline that is estimated */
+};
+
+struct plan_module {
+    int first, count;   /* layers */
+    int device;
+    double compute_ns;  /* forward, backward and update of a step */
+    double coupling_ns; /* of the coupling at the cut above it */
+    double message_ns;  /* of what it sends, overlapped with computing where devices are real */
+    double busy;        /* share of the time that it computes when decoupled, 0..1 */
+    uint64_t memory;    /* bytes, roughly */
+};
+
+struct plan {
+    int modules;
+    struct plan_module module[PLAN_MODULES_MAX];
+    /* steps a second to expect */
+    int best_device;       /* for the whole net on one device, */
+    double exact_single;   /* and how fast that is */
+    double exact;          /* locked over the placement */
+    double pipeline;       /* the same with micro-batches */
+    double decoupled;      /* the slowest module sets the pace */
+    double bound;          /* time of all modules over that of the slowest: what decoupling can gain at most over locked
+                              training of the same placement, couplings for free */
+    bool single_is_best;   /* one device alone is at least as fast as the placement, decoupled */
+};
+
+/* The placement whose slowest module is fastest: all cuts into contiguous runs of layers by dynamic programming, over
+ * all orders of unequal devices. A pure function of its arguments. ST_INPUT where it cannot be had: more modules than
+ * places for cuts. */
+MUST_USE enum st plan_choose(const struct nn_net *net, const struct plan_costs *costs,
+                             const struct plan_device *devices, const struct plan_wish *wish, struct plan *out);
+/* What `plan` expects of exactly this placement: module k of the layers from first[k] on device[k]. */
+MUST_USE enum st plan_rate(const struct nn_net *net, const struct plan_costs *costs, const int *first,
+                           const int *device, int modules, int micro_batches, struct plan *out);
+/* The table for people: each module with its layers, device and times, and what to expect with its causes. */
+void plan_show(const struct nn_net *net, const struct plan_device *devices, const struct plan *p, struct text *out);
+
+#endif

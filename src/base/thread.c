@@ -1,0 +1,112 @@
+/* Threads and monitors: the only door to pthread. */
+#include "base.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+struct thread {
+    pthread_t id;
+    void (*run)(void *user);
+    void *user;
+};
+
+struct monitor {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+};
+
+static void *start(void *arg)
+{
+    struct thread *t = arg;
+    t->run(t->user);
+    return NULL;
+}
+
+enum st thread_start(void (*run)(void *user), void *user, struct thread **out)
+{
+    struct thread *t = mem_alloc(1, sizeof *t);
+    if (!t)
+        return ST_MEMORY;
+    t->run = run;
+    t->user = user;
+    int code = fault_here() ? EAGAIN : pthread_create(&t->id, NULL, start, t);
+    if (code != 0) {
+        mem_free(t);
+        return st_fail(ST_SYSTEM, "cannot start a thread: %s", strerror(code));
+    }
+    *out = t;
+    return ST_OK;
+}
+
+void thread_join(struct thread *t)
+{
+    if (!t)
+        return;
+    pthread_join(t->id, NULL);
+    mem_free(t);
+}
+
+enum st monitor_open(struct monitor **out)
+{
+    struct monitor *m = mem_alloc(1, sizeof *m);
+    pthread_condattr_t attributes;
+    if (!m)
+        return ST_MEMORY;
+    /* with default attributes none of these fails on Linux; the condition counts on the clock that clock_ns() reads */
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&m->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    *out = m;
+    return ST_OK;
+}
+
+void monitor_close(struct monitor *m)
+{
+    if (!m)
+        return;
+    pthread_cond_destroy(&m->changed);
+    pthread_mutex_destroy(&m->lock);
+    mem_free(m);
+}
+
+void monitor_enter(struct monitor *m)
+{
+    pthread_mutex_lock(&m->lock);
+}
+
+void monitor_leave(struct monitor *m)
+{
+    pthread_mutex_unlock(&m->lock);
+}
+
+void monitor_wait(struct monitor *m)
+{
+    pthread_cond_wait(&m->changed, &m->lock);
+}
+
+static struct timespec moment(uint64_t ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+}
+
+void monitor_wait_until(struct monitor *m, uint64_t ns)
+{
+    struct timespec t = moment(ns);
+    pthread_cond_timedwait(&m->changed, &m->lock, &t);
+}
+
+void monitor_wake(struct monitor *m)
+{
+    pthread_cond_broadcast(&m->changed);
+}
+
+void clock_sleep_until(uint64_t ns)
+{
+    struct timespec t = moment(ns);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+        continue;
+}

@@ -1,0 +1,72 @@
+/* Sections of a net: one as a net of its own, and cuts put into a net's text. */
+#include "inside.h"
+
+#include <string.h>
+
+static int tensors_before(const struct nn_net *net, int layer)
+{
+    int n = 0;
+    for (int i = 0; i < layer; i++)
+        n += net->layer[i].param_count + net->layer[i].state_count;
+    return n;
+}
+
+enum st nn_net_section(const struct nn_net *net, int k, struct nn_net **out)
+{
+    enum st s = ST_OK;
+    struct nn_net *own = NULL;
+    const struct nn_section *section = &net->section[k];
+    const struct nn_layer *first = &net->layer[section->first], *last = first + section->count - 1;
+    TRY(new_net("", net->origin, &own));
+    memcpy(own->layer, first, (size_t)section->count * sizeof *first);
+    own->section[0] = *section;
+    own->section[0].first = 0;
+    own->layer_count = section->count;
+    own->input = first->in;
+    own->classes = nn_size(last->out);
+    own->tensor_first = tensors_before(net, section->first);
+    place_tensors(own);
+    *out = own;
+    own = NULL;
+out:
+    nn_net_free(own);
+    return s;
+}
+
+bool nn_net_may_cut(const struct nn_net *net, int i)
+{
+    return i > 0 && i < net->layer_count && !net->layer[i].fused;
+}
+
+static enum st check_cuts(const struct nn_net *net, const int *at, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!nn_net_may_cut(net, at[i]) || (i > 0 && at[i] <= at[i - 1]))
+            return st_fail(ST_INPUT, "%s: no cut can stand before layer %d", net->origin, at[i]);
+    return net->section_count == 1 ? ST_OK : st_fail(ST_INPUT, "%s has cuts already", net->origin);
+}
+
+enum st nn_net_split(const struct nn_net *net, const int *at, int n, const char *coupling, struct nn_net **out)
+{
+    enum st s = ST_OK;
+    struct text t = {0};
+    const char *ends = line_ends(net->text), *line = net->text;
+    bool inline_net = strchr(ends, ';') != NULL;
+    TRY(check_cuts(net, at, n));
+    for (int number = 1, next = 0;; number++) {
+        size_t len = strcspn(line, ends);
+        if (next < n && net->layer[at[next]].line == number) {
+            text_add(&t, "%scut %s%s", inline_net ? " " : "", coupling, inline_net ? ";" : "\n");
+            next++;
+        }
+        text_add_bytes(&t, line, len + (line[len] != '\0'));
+        if (!line[len])
+            break;
+        line += len + 1;
+    }
+    TRY(text_status(&t));
+    TRY(nn_net_parse(t.s, net->origin, out));
+out:
+    text_free(&t);
+    return s;
+}

@@ -1,0 +1,61 @@
+/* Emulated devices: work is done on a real device they share, one at a time, and the rest of its time is waited. */
+#include "inside.h"
+
+struct ocl_emulator {
+    struct monitor *turn;
+    bool taken; /* under `turn` */
+};
+
+enum st ocl_emulator_open(struct ocl_emulator **out)
+{
+    struct ocl_emulator *e = mem_alloc(1, sizeof *e);
+    enum st s = e ? monitor_open(&e->turn) : ST_MEMORY;
+    if (s == ST_OK)
+        *out = e;
+    else
+        mem_free(e);
+    return s;
+}
+
+void ocl_emulator_close(struct ocl_emulator *e)
+{
+    if (!e)
+        return;
+    monitor_close(e->turn);
+    mem_free(e);
+}
+
+void ocl_emulate_begin(struct ocl_emulated *e)
+{
+    if (!e->shared)
+        return;
+    monitor_enter(e->shared->turn);
+    while (e->shared->taken)
+        monitor_wait(e->shared->turn);
+    e->shared->taken = true;
+    monitor_leave(e->shared->turn);
+    e->entered_ns = clock_ns();
+}
+
+enum st ocl_emulate_end(struct ocl_emulated *e, struct ocl_queue *q)
+{
+    if (!e->shared)
+        return ST_OK;
+    enum st s = ocl_wait(q);
+    uint64_t now = clock_ns(), real = now - e->entered_ns;
+    monitor_enter(e->shared->turn);
+    e->shared->taken = false;
+    monitor_wake(e->shared->turn);
+    monitor_leave(e->shared->turn);
+    uint64_t slow = (uint64_t)((double)real * e->slowness), start = e->ready_ns > e->free_ns ? e->ready_ns : e->free_ns;
+    uint64_t end = start + slow; /* counted from there, so that the waking up of threads is no time of the device */
+    e->work_ns += real;
+    e->busy_ns += slow;
+    if (now > end) {
+        e->late_ns += now - end;
+        end = now;
+    }
+    e->free_ns = end;
+    clock_sleep_until(end);
+    return s;
+}

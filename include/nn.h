@@ -54,6 +54,7 @@ struct nn_layer {
     int index; /* among the layers; PyTorch's index in a Sequential */
     double option[NN_OPTIONS_MAX]; /* in the order of kind->options */
     struct nn_shape in, out;
+    enum mx_op ops[NN_OPS_MAX]; /* kind->ops, which shape() may add to */
     int param_count, state_count;
     struct nn_param param[NN_PARAMS_MAX], state[NN_PARAMS_MAX];
     size_t saved;  /* floats kept from forward to backward beside input and output */

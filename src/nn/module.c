@@ -135,8 +135,8 @@ static enum st prepare_kernels(struct nn_module *m)
         if (l->fused)
             continue;
         enum mx_act act = l->kind->act != MX_IDENTITY ? l->kind->act : l->phi.kind;
-        for (int k = 0; k < NN_OPS_MAX && l->kind->ops[k] != MX_NO_OP; k++)
-            TRY(mx_prepare(m->mx, l->kind->ops[k], act));
+        for (int k = 0; k < NN_OPS_MAX && l->ops[k] != MX_NO_OP; k++)
+            TRY(mx_prepare(m->mx, l->ops[k], act));
     }
 out:
     return s;

@@ -175,6 +175,55 @@ static void test_init_values(void **state)
     assert_true(flat[210] == 0 && flat[223] == 0 && flat[799] == 0 && flat[0] == all[0]);
 }
 
+static void test_dense_from_zero(void **state)
+{
+    (void)state;
+    size_t unused;
+    open_net("input 4; dense 3 zero=1; dense 3 bias=0; dense 2 bias=0 zero=1; loss softmax");
+    const float *all = init_values(2, 5, &unused);
+    for (int i = 0; i < 15 + 9 + 6; i++)
+        assert_int_equal(all[i] == 0, i < 15 || i >= 24);
+}
+
+/* Fills the gradient at the top with numbers of its own for each `seed`; the gradients that come out. */
+static const float *gradients_of(const struct nn_pass *pass, struct mx_tensor x, uint64_t seed)
+{
+    struct mx_tensor delta = nn_module_delta(module, pass->rows);
+    size_t n = (size_t)delta.rows * (size_t)delta.cols;
+    float *values = host_floats(n);
+    struct rng r;
+    rng_init(&r, seed, 0);
+    for (size_t i = 0; i < n; i++)
+        values[i] = (float)(2 * rng_unit(&r) - 1);
+    OK(ocl_write(device_queue(), delta.buf, delta.off * sizeof *values, n * sizeof *values, values));
+    OK(nn_module_backward(module, pass, x, NULL));
+    return read_flat(nn_module_grads(module));
+}
+
+/* Every activation may lie between dense layers of either kind. */
+static void test_passes_without_bias_only_enqueue(void **state)
+{
+    (void)state;
+    struct mx *m = device_provider("tile");
+    struct mx_tensor y, x = pair_random(5, 4, -1, 1).t;
+    struct nn_pass pass = {.rows = 5, .training = true};
+    if (!m)
+        skip();
+    open_net("input 4; dense 7 bias=0; tanh; dense 6; sigmoid; dense 5 bias=0; relu; dense 3 bias=0; loss softmax");
+    OK(nn_module_open(net, m, 5, 0, &module));
+    OK(nn_module_init(module, 1));
+    struct ocl_counts before = ocl_counts();
+    OK(nn_module_forward(module, &pass, x, &y));
+    (void)gradients_of(&pass, x, 1);
+    struct ocl_counts after = ocl_counts();
+    assert_int_equal(after.programs, before.programs);
+    assert_int_equal(after.kernels, before.kernels);
+    assert_int_equal(after.buffers, before.buffers);
+    nn_module_close(module);
+    module = NULL;
+    mx_close(m);
+}
+
 static void each_tensor(void (*visit)(int tensor, enum nn_part part, int slot))
 {
     for (int i = 0; i < nn_tensor_count(net); i++) {
@@ -261,6 +310,8 @@ int main(void)
         TEST(test_batch_too_small),
         TEST(test_init_depends_on_the_seed_alone),
         TEST(test_init_values),
+        TEST(test_dense_from_zero),
+        TEST(test_passes_without_bias_only_enqueue),
         TEST(test_read_and_write),
         TEST(test_tensors_that_are_not_there),
     };

@@ -128,7 +128,7 @@ struct mx_batchnorm {
     struct mx_tensor gamma, beta;                /* (1, C) parameters */
     struct mx_tensor running_mean, running_var;  /* (1, C); the variance is the unbiased one, as in PyTorch */
     struct mx_tensor saved;                      /* (2, C): mean and 1/sqrt(var + eps), kept for backward */
-    float eps, momentum;                         /* running = (1 - momentum) running + momentum batch */
+    float eps, momentum;                         /* running = (1 - momentum) running + momentum batch; at 0 as it is */
     struct mx_activation phi;
 };
 

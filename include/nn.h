@@ -71,6 +71,7 @@ struct nn_pass {
     bool training;
     uint64_t seed;     /* of dropout, with `step` */
     uint32_t step;
+    bool keep_state;   /* in training: batch statistics as ever, but running moments stay as they are */
 };
 
 /* Where a layer finds its tensors during a pass; `x`, `y`: its input and output, (rows, size). */

@@ -200,6 +200,36 @@ static const float *gradients_of(const struct nn_pass *pass, struct mx_tensor x,
     return read_flat(nn_module_grads(module));
 }
 
+/* Outputs and gradients of training, and not a bit of the running moments. */
+static void test_a_pass_may_keep_the_state(void **state)
+{
+    (void)state;
+    enum { ROWS = 5 };
+    struct nn_pass pass = {.rows = ROWS, .training = true};
+    double *numbers = host_random(ROWS * 4, -1, 1);
+    struct mx_tensor y, x = pair_of(ROWS, 4, numbers).t;
+    open_net("input 4; batchnorm; dense 2; loss softmax"); /* tensors 2, 3: moments */
+    open_module(ROWS, 0);
+    OK(nn_module_init(module, 1));
+    pass.keep_state = true;
+    OK(nn_module_forward(module, &pass, x, &y));
+    y = mx_view(y.buf, y.off, 1, ROWS * 2);
+    const float *kept_y = read_flat(y), *kept = gradients_of(&pass, x, 1);
+    for (int k = 0; k < 4; k++)
+        assert_true(read_tensor(2, NN_STATE, 0)[k] == 0 && read_tensor(3, NN_STATE, 0)[k] == 1);
+    numbers[0] = NAN;
+    OK(nn_module_forward(module, &pass, pair_of(ROWS, 4, numbers).t, &y));
+    for (int k = 0; k < 4; k++)
+        assert_true(read_tensor(2, NN_STATE, 0)[k] == 0 && read_tensor(3, NN_STATE, 0)[k] == 1);
+    pass.keep_state = false;
+    OK(nn_module_forward(module, &pass, x, &y));
+    y = mx_view(y.buf, y.off, 1, ROWS * 2);
+    assert_memory_equal(read_flat(y), kept_y, ROWS * 2 * sizeof *kept_y);
+    assert_memory_equal(gradients_of(&pass, x, 1), kept, (size_t)nn_module_grads(module).cols * sizeof *kept);
+    for (int k = 0; k < 4; k++)
+        assert_true(read_tensor(2, NN_STATE, 0)[k] != 0 && read_tensor(3, NN_STATE, 0)[k] != 1);
+}
+
 /* Every activation may lie between dense layers of either kind. */
 static void test_passes_without_bias_only_enqueue(void **state)
 {
@@ -311,6 +341,7 @@ int main(void)
         TEST(test_init_depends_on_the_seed_alone),
         TEST(test_init_values),
         TEST(test_dense_from_zero),
+        TEST(test_a_pass_may_keep_the_state),
         TEST(test_passes_without_bias_only_enqueue),
         TEST(test_read_and_write),
         TEST(test_tensors_that_are_not_there),

@@ -60,7 +60,7 @@ static void normalise(uint rows, uint cols, uint chunks, uint chunk, size_t c, f
     }
 }
 
-// Training, behind bn_moments: moves the running moments too.
+// Training, behind bn_moments: moves the running moments too, but for momentum 0, where NaN would come through.
 kernel void bn_batch(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *partial,
                      float eps, float momentum, global float *saved, uint so, global float *running_mean, uint rmo,
                      global float *running_var, uint rvo, global const float *gamma, uint go,
@@ -74,7 +74,7 @@ kernel void bn_batch(uint rows, uint cols, uint chunks, global const float *x, u
     join_moments(rows, cols, chunks, c, partial, &mean, &squares);
     normalise(rows, cols, chunks, chunk, c, mean, 1.0f / sqrt(squares / (float)rows + eps), x + xo, saved + so,
               gamma + go, beta + bo, y + yo, slope);
-    if (chunk == 0) {
+    if (chunk == 0 && momentum != 0.0f) {
         floatv rm = load(running_mean + rmo, c, cols), rv = load(running_var + rvo, c, cols);
         store(rm + momentum * (mean - rm), running_mean + rmo, c, cols);
         store(rv + momentum * (squares / (rows - 1.0f) - rv), running_var + rvo, c, cols);

@@ -40,9 +40,13 @@ enum mx_op {
     MX_DENSE, /* the calls of a dense layer, and of the one above it, with that activation */
     MX_ACTIVATION,
     MX_BIAS,
+    MX_BLEND,
+    MX_LABEL_ROWS,
     MX_COLUMNS,
     MX_BATCHNORM,
     MX_SOFTMAX,
+    MX_SQUARED_LOSS,
+    MX_SIMILARITY, /* mx_similarity_loss, with the products in it */
     MX_DROPOUT,
     MX_OPTIMIZER,
     MX_GATHER,
@@ -71,6 +75,7 @@ MUST_USE enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act);
 /* Floats of scratch an operation of that size needs. */
 MUST_USE enum st mx_gemm_scratch(struct mx *m, bool trans_a, bool trans_b, int M, int N, int K, size_t *floats);
 size_t mx_columns_scratch(int rows, int cols); /* for every function below that sums over rows */
+MUST_USE enum st mx_similarity_scratch(struct mx *m, int B, int n, size_t *floats); /* enough for fewer rows too */
 /* Memory for it, used by every call in turn; `buf` stays the caller's. */
 void mx_give_scratch(struct mx *m, struct ocl_buf *buf);
 
@@ -103,6 +108,12 @@ MUST_USE enum st mx_act_backward(struct mx *m, struct mx_activation phi, struct 
 /* y (B, C) = phi(x + bias (1, C)) */
 MUST_USE enum st mx_bias_act(struct mx *m, struct mx_activation phi, struct mx_tensor x, struct mx_tensor bias,
                              struct mx_tensor y);
+/* y = a x + b y. With b 0, y may hold anything, NaN included. */
+MUST_USE enum st mx_blend(struct mx *m, float a, struct mx_tensor x, float b, struct mx_tensor y);
+/* Rows with their label behind them: out (B, n + classes) = [x (B, n) | onehot(label)]; not in place. labels: uint32
+ * (B); NULL will do for 0 classes, which make a copy. */
+MUST_USE enum st mx_label_rows(struct mx *m, struct mx_tensor x, struct ocl_buf *labels, int classes,
+                               struct mx_tensor out);
 
 /* ---- reductions, in a fixed order -------------------------------------------------------------------------------- */
 
@@ -117,7 +128,7 @@ struct mx_batchnorm {
     struct mx_tensor gamma, beta;                /* (1, C) parameters */
     struct mx_tensor running_mean, running_var;  /* (1, C); the variance is the unbiased one, as in PyTorch */
     struct mx_tensor saved;                      /* (2, C): mean and 1/sqrt(var + eps), kept for backward */
-    float eps, momentum;                         /* running = (1 - momentum) running + momentum batch */
+    float eps, momentum;                         /* running = (1 - momentum) running + momentum batch; at 0 as it is */
     struct mx_activation phi;
 };
 
@@ -139,6 +150,29 @@ MUST_USE enum st mx_softmax_loss(struct mx *m, struct mx_tensor z, struct ocl_bu
                                  struct mx_tensor per_row);
 /* p (B, C) = softmax over each row of z */
 MUST_USE enum st mx_softmax(struct mx *m, struct mx_tensor z, struct mx_tensor p);
+
+/* ---- losses that couple modules ---------------------------------------------------------------------------------- */
+
+/* Regression of a synthetic gradient (Jaderberg et al., arXiv 1608.05343), |y - target|^2 of each sample:
+ * delta (B, n) = 2 (y - target), which may be y; per_row (1, B): the sum over the columns of (y - target)^2. */
+MUST_USE enum st mx_squared_loss(struct mx *m, struct mx_tensor y, struct mx_tensor target, struct mx_tensor delta,
+                                 struct mx_tensor per_row);
+
+/* What mx_similarity_loss() works in, and leaves behind. */
+struct mx_similarity {
+    struct mx_tensor normed; /* (B, n): N, the rows of V less their mean, of length 1 */
+    struct mx_tensor error;  /* (B, B): E */
+    struct mx_tensor rnorm;  /* (1, B): what each row was multiplied by, 1 / (norm + 1e-8) */
+};
+
+/* Similarity matching of predsim (Nokland and Eidnes, ICML 2019, arXiv 1901.06656) for V (B, n):
+ * L = mean over B x B of E^2, E = S - T, S = N N^T in [-1, 1], T = 1 for equal labels, else -1 / (classes - 1).
+ * delta (B, n) = B dL/dV, which may be V; per_row (1, B): B times the row's share of L, so that the mean over the rows
+ * is L. A row of equal values has no direction: its N and delta are zeros. labels: uint32 (B); classes >= 2. Scratch:
+ * mx_similarity_scratch. */
+MUST_USE enum st mx_similarity_loss(struct mx *m, struct ocl_buf *labels, int classes, struct mx_tensor v,
+                                    const struct mx_similarity *work, struct mx_tensor delta,
+                                    struct mx_tensor per_row);
 
 /* ---- dropout (Srivastava et al., JMLR 2014), inverted: kept values are divided by 1 - p -------------------------- */
 

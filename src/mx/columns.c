@@ -35,11 +35,7 @@ enum st mx_column_sum(struct mx *m, float alpha, struct mx_tensor x, float beta,
 
 enum st mx_row_sum(struct mx *m, struct mx_tensor x, struct mx_tensor out)
 {
-    struct ocl_kernel *k;
-    enum st s = mx_kernel(m, K_ROW_SUM, MX_IDENTITY, &k);
-    if (s != ST_OK)
-        return s;
     mx_moves(m, mx_size(x));
-    return ocl_run(k, (size_t[2]){(size_t)x.rows, 1}, (size_t[2]){m->group, 1},
-                   OCL_ARGS(ocl_u((size_t)x.rows), ocl_u((size_t)x.cols), MX_ARG(x), MX_ARG(out)));
+    return mx_run_rows(m, K_ROW_SUM, (size_t)x.rows,
+                       OCL_ARGS(ocl_u((size_t)x.rows), ocl_u((size_t)x.cols), MX_ARG(x), MX_ARG(out)));
 }

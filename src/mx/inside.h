@@ -8,6 +8,8 @@ enum kernel {
     K_ACT_FORWARD,
     K_ACT_BACKWARD,
     K_BIAS_ACT,
+    K_BLEND,
+    K_LABEL_ROWS,
     K_COLUMN_PARTIAL,
     K_COLUMN_FINISH,
     K_ROW_SUM,
@@ -18,6 +20,10 @@ enum kernel {
     K_BN_BACKWARD,
     K_SOFTMAX_LOSS,
     K_SOFTMAX,
+    K_SQUARED_LOSS,
+    K_SIMILARITY_ROWS,
+    K_SIMILARITY_ERROR,
+    K_SIMILARITY_DELTA,
     K_DROPOUT,
     K_SGD,
     K_ADAM,
@@ -125,6 +131,8 @@ MUST_USE enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, str
 /* Runs `which` over ceil(cols / vec) x rows work-items. */
 MUST_USE enum st mx_run(struct mx *m, enum kernel which, enum mx_act act, size_t cols, size_t rows,
                         const struct ocl_arg *args, int n);
+/* Runs `which` with a work-item a row. */
+MUST_USE enum st mx_run_rows(struct mx *m, enum kernel which, size_t rows, const struct ocl_arg *args, int n);
 
 /* out = alpha * sum of the chunks in scratch + beta * out */
 MUST_USE enum st mx_column_finish(struct mx *m, size_t chunks, float alpha, float beta, struct mx_tensor out);

@@ -13,6 +13,8 @@ static const struct kernel_row kernels[KERNELS] = {
     [K_ACT_FORWARD] = {MX_ACTIVATION, "activation", "act_forward", true},
     [K_ACT_BACKWARD] = {MX_ACTIVATION, "activation", "act_backward", true},
     [K_BIAS_ACT] = {MX_BIAS, "bias", "bias_act", true},
+    [K_BLEND] = {MX_BLEND, "blend", "blend", false},
+    [K_LABEL_ROWS] = {MX_LABEL_ROWS, "label_rows", "label_rows", false},
     [K_COLUMN_PARTIAL] = {MX_COLUMNS, "columns", "column_partial", false},
     [K_COLUMN_FINISH] = {MX_COLUMNS, "columns", "column_finish", false},
     [K_ROW_SUM] = {MX_COLUMNS, "columns", "row_sum", false},
@@ -23,6 +25,10 @@ static const struct kernel_row kernels[KERNELS] = {
     [K_BN_BACKWARD] = {MX_BATCHNORM, "batchnorm", "bn_backward", true},
     [K_SOFTMAX_LOSS] = {MX_SOFTMAX, "softmax", "softmax_loss", false},
     [K_SOFTMAX] = {MX_SOFTMAX, "softmax", "softmax", false},
+    [K_SQUARED_LOSS] = {MX_SQUARED_LOSS, "squared_loss", "squared_loss", false},
+    [K_SIMILARITY_ROWS] = {MX_SIMILARITY, "similarity", "similarity_rows", false},
+    [K_SIMILARITY_ERROR] = {MX_SIMILARITY, "similarity", "similarity_error", false},
+    [K_SIMILARITY_DELTA] = {MX_SIMILARITY, "similarity", "similarity_delta", false},
     [K_DROPOUT] = {MX_DROPOUT, "dropout", "dropout", false},
     [K_SGD] = {MX_OPTIMIZER, "optimizer", "sgd", false},
     [K_ADAM] = {MX_OPTIMIZER, "optimizer", "adam", false},
@@ -97,6 +103,8 @@ enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act)
         return mx_gemm_prepare(m);
     if (op == MX_DENSE)
         return mx_dense_prepare(m, act);
+    if (op == MX_SIMILARITY)
+        TRY(mx_gemm_prepare(m));
     for (int k = 0; k < KERNELS; k++)
         if (kernels[k].op == op)
             TRY(mx_kernel(m, (enum kernel)k, act, &unused));
@@ -114,4 +122,11 @@ enum st mx_run(struct mx *m, enum kernel which, enum mx_act act, size_t cols, si
         return s;
     size_t items[2] = {(cols + vec - 1) / vec, rows};
     return ocl_run(k, items, (size_t[2]){m->group, 1}, args, n);
+}
+
+enum st mx_run_rows(struct mx *m, enum kernel which, size_t rows, const struct ocl_arg *args, int n)
+{
+    struct ocl_kernel *k;
+    enum st s = mx_kernel(m, which, MX_IDENTITY, &k);
+    return s != ST_OK ? s : ocl_run(k, (size_t[2]){rows, 1}, (size_t[2]){m->group, 1}, args, n);
 }

@@ -1,25 +1,18 @@
 /* Softmax, and softmax with cross-entropy: a work-item a row. */
 #include "inside.h"
 
-static enum st run_rows(struct mx *m, enum kernel which, size_t rows, const struct ocl_arg *args, int n)
-{
-    struct ocl_kernel *k;
-    enum st s = mx_kernel(m, which, MX_IDENTITY, &k);
-    return s != ST_OK ? s : ocl_run(k, (size_t[2]){rows, 1}, (size_t[2]){m->group, 1}, args, n);
-}
-
 enum st mx_softmax_loss(struct mx *m, struct mx_tensor z, struct ocl_buf *labels, struct mx_tensor delta,
                         struct mx_tensor per_row)
 {
     mx_moves(m, 2 * mx_size(z));
-    return run_rows(m, K_SOFTMAX_LOSS, (size_t)z.rows,
-                    OCL_ARGS(ocl_u((size_t)z.rows), ocl_u((size_t)z.cols), MX_ARG(z), ocl_b(labels), MX_ARG(delta),
-                             MX_ARG(per_row)));
+    return mx_run_rows(m, K_SOFTMAX_LOSS, (size_t)z.rows,
+                       OCL_ARGS(ocl_u((size_t)z.rows), ocl_u((size_t)z.cols), MX_ARG(z), ocl_b(labels), MX_ARG(delta),
+                                MX_ARG(per_row)));
 }
 
 enum st mx_softmax(struct mx *m, struct mx_tensor z, struct mx_tensor p)
 {
     mx_moves(m, 2 * mx_size(z));
-    return run_rows(m, K_SOFTMAX, (size_t)z.rows,
-                    OCL_ARGS(ocl_u((size_t)z.rows), ocl_u((size_t)z.cols), MX_ARG(z), MX_ARG(p)));
+    return mx_run_rows(m, K_SOFTMAX, (size_t)z.rows,
+                       OCL_ARGS(ocl_u((size_t)z.rows), ocl_u((size_t)z.cols), MX_ARG(z), MX_ARG(p)));
 }

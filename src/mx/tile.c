@@ -39,17 +39,23 @@ static bool copies_a(const struct gemm_call *g)
     return g->trans_a || g->a.ld % 512 == 0;
 }
 
+/* Work-items at most: for a product that takes not much longer than a second thread needs to start, one. */
+static int items_most(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g)
+{
+    double flops = 2.0 * g->M * g->N * g->K, floats = (double)g->K * g->N + (double)g->M * g->K;
+    if (flops < 1e6 && floats < 1e5)
+        return 1;
+    return how->param[ITEMS] * (int)ocl_device_facts(ocl_queue_device(m->queue))->compute_units;
+}
+
 /* How C is dealt to work-items: by columns first, since a work-item packs what it needs of B itself. A second thread
  * starts some ten microseconds late, so what takes not much longer is one work-item, and the rest is dealt in more
  * pieces than there are threads, so that the first ones take more of them. */
 static void deal(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g, int *items_m, int *items_n)
 {
     int panels = (g->N + tile_cols(m) - 1) / tile_cols(m), tiles = (g->M + tile_rows(m) - 1) / tile_rows(m);
-    int most = how->param[ITEMS] * (int)ocl_device_facts(ocl_queue_device(m->queue))->compute_units;
-    double flops = 2.0 * g->M * g->N * g->K, floats = (double)g->K * g->N + (double)g->M * g->K;
-    if (flops < 1e6 && floats < 1e5)
-        most = 1;
-    else if (flops > 2e8)
+    int most = items_most(m, how, g);
+    if (2.0 * g->M * g->N * g->K > 2e8)
         most = (most + 1) / 2; /* the more B a work-item has, the longer it uses a copied tile of A */
     int each = copies_a(g) ? 3 : 1; /* panels that a copied tile should serve at least */
     *items_n = most;
@@ -88,9 +94,10 @@ static enum st prepare(struct mx *m, struct gemm_how *how, const struct gemm_cal
 
 static enum st scratch(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats)
 {
-    int items_m, items_n;
-    deal(m, how, g, &items_m, &items_n);
-    *floats = (size_t)items_m * (size_t)items_n * item_floats(m, how);
+    /* not what deal() says: a product with fewer rows may be dealt in more pieces */
+    size_t panels = (size_t)((g->N + tile_cols(m) - 1) / tile_cols(m)), most = (size_t)items_most(m, how, g);
+    size_t pieces = panels * (size_t)(((g->M + tile_rows(m) - 1) / tile_rows(m) + 3) / 4);
+    *floats = (pieces < most ? pieces : most) * item_floats(m, how);
     return ST_OK;
 }
 

@@ -38,7 +38,8 @@ static struct mx_batchnorm describe(const struct nn_layer *l, const struct nn_pl
 {
     return (struct mx_batchnorm){.gamma = p->param[GAMMA], .beta = p->param[BETA], .running_mean = p->state[MEAN],
                                  .running_var = p->state[VAR], .saved = p->saved, .eps = (float)l->option[EPS],
-                                 .momentum = (float)l->option[MOMENTUM], .phi = l->phi};
+                                 .momentum = p->pass->keep_state ? 0 : (float)l->option[MOMENTUM],
+                                 .phi = l->phi};
 }
 
 static enum st forward(const struct nn_layer *l, struct nn_place *p)

@@ -155,6 +155,7 @@ static enum st read_layer(struct reader *r)
     struct nn_layer *l = &net->layer[net->layer_count];
     *l = (struct nn_layer){.kind = kind, .line = r->line, .index = net->layer_count, .in = r->shape};
     TRY(parse_options(r, l));
+    memcpy(l->ops, kind->ops, sizeof l->ops);
     TRY(fail_at_line(r, kind->shape(l)));
     if ((int64_t)l->out.c * l->out.h * l->out.w > SIZE_MAX_ALLOWED || l->macs > (uint64_t)1 << 30)
         TRY(FAIL(r, "%s: too large: %llu multiply-accumulates a sample", kind->name, (unsigned long long)l->macs));

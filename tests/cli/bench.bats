@@ -65,5 +65,6 @@ END
         refused '--shape must be MxNxK, each from 1 to 16384, such as 256x1024x1024' bench gemm --shape $shape --json
     done
     refused "--optimizer 'adagrad' is unknown; known: adam, adamw, sgd" bench step --optimizer adagrad --json
-    refused "net:2: dense: unknown option 'unit'; known: units" bench step "input 4; dense unit=3; loss softmax" --json
+    refused "net:2: dense: unknown option 'unit'; known: units, bias, zero" \
+        bench step "input 4; dense unit=3; loss softmax" --json
 }

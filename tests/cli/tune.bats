@@ -137,7 +137,8 @@ END
     refused '--seconds is -1, must be from 0 to 1000000' tune --seconds -1
     refused '--timeout is 0, must be from 1 to 3600' tune --timeout 0
     refused "too many arguments at 'more'; usage: clutch tune [options]" tune more
-    refused "net:2: dense: unknown option 'unit'; known: units" tune --net "input 4; dense unit=3; loss softmax"
+    refused "net:2: dense: unknown option 'unit'; known: units, bias, zero" \
+        tune --net "input 4; dense unit=3; loss softmax"
     local known='--devices --quick --seconds --timeout --provider --net --batch --fresh --json'
     refused "unknown option '--fast'; known: $known" tune --fast
 }

@@ -16,11 +16,13 @@
 
 enum { BATCH = 6, SLICE = 4 }; /* rows: a whole batch, and part of one */
 
-/* How each kind is written in the nets below. */
+/* How each kind is written in the nets below; a kind may have several lines. */
 static const struct {
     const char *kind, *line;
 } lines[] = {
     {"dense", "dense 4"},
+    {"dense", "dense 4 bias=0"},
+    {"dense", "dense 4 zero=1"},
     {"batchnorm", "batchnorm eps=0.01"},
     {"relu", "relu"},
     {"leakyrelu", "leakyrelu 0.2"},
@@ -29,12 +31,15 @@ static const struct {
     {"dropout", "dropout 0.3"},
 };
 
-static const char *line_of(const struct nn_kind *kind)
+/* The n-th line of a kind; NULL behind the last. */
+static const char *line_of(const struct nn_kind *kind, int n)
 {
+    int found = 0;
     for (size_t i = 0; i < COUNT_OF(lines); i++)
-        if (strcmp(lines[i].kind, kind->name) == 0)
+        if (strcmp(lines[i].kind, kind->name) == 0 && found++ == n)
             return lines[i].line;
-    fail_msg("no case for layer %s: it needs a line in this file", kind->name);
+    if (!found)
+        fail_msg("no case for layer %s: it needs a line in this file", kind->name);
     return NULL;
 }
 
@@ -141,7 +146,7 @@ static void check_tensor(const char *what, int tensor, size_t n, float *values, 
 static void open_case(const char *words, int rows)
 {
     OK(nn_net_parse(words, "case", &at.net));
-    OK(nn_module_open(at.net, device_mx(), BATCH, 0, &at.module));
+    OK(nn_module_open(at.net, device_mx(), BATCH, 0, 1, &at.module));
     at.pass = (struct nn_pass){.rows = rows, .training = true, .seed = 0x0123456789abcdef, .step = 3};
     at.x = pair_random(rows, nn_size(at.net->input), -1, 1);
     at.r = host_random((size_t)(rows * at.net->classes), -1, 1);
@@ -214,9 +219,23 @@ static void test_each_layer_alone(void **state)
 {
     (void)state;
     const struct nn_kind *kind;
-    for (int i = 0; (kind = nn_kind_at(i)) != NULL; i++) {
+    const char *line;
+    for (int i = 0; (kind = nn_kind_at(i)) != NULL; i++)
+        for (int n = 0; (line = line_of(kind, n)) != NULL; n++) {
+            char words[128];
+            snprintf(words, sizeof words, "input 6; %s; loss softmax", line);
+            check_net(words);
+        }
+}
+
+static void check_each_activation_behind(const char *line)
+{
+    const struct nn_kind *act;
+    for (int k = 0; (act = nn_kind_at(k)) != NULL; k++) {
         char words[128];
-        snprintf(words, sizeof words, "input 6; %s; loss softmax", line_of(kind));
+        if (act->act == MX_IDENTITY)
+            continue;
+        snprintf(words, sizeof words, "input 6; %s; %s; loss softmax", line, line_of(act, 0));
         check_net(words);
     }
 }
@@ -224,15 +243,19 @@ static void test_each_layer_alone(void **state)
 static void test_each_activation_in_each_layer_that_fuses(void **state)
 {
     (void)state;
-    const struct nn_kind *kind, *act;
+    const struct nn_kind *kind;
+    const char *line;
     for (int i = 0; (kind = nn_kind_at(i)) != NULL; i++)
-        for (int k = 0; kind->fuses_act && (act = nn_kind_at(k)) != NULL; k++) {
-            char words[128];
-            if (act->act == MX_IDENTITY)
-                continue;
-            snprintf(words, sizeof words, "input 6; %s; %s; loss softmax", line_of(kind), line_of(act));
-            check_net(words);
-        }
+        for (int n = 0; kind->fuses_act && (line = line_of(kind, n)) != NULL; n++)
+            check_each_activation_behind(line);
+}
+
+/* Who hands da to whom, and who computes which activation. */
+static void test_dense_layers_with_and_without_bias(void **state)
+{
+    (void)state;
+    check_net("input 3; dense 5 bias=0; tanh; dense 4; sigmoid; dense 6 bias=0; leakyrelu 0.2; dense 4 bias=0; tanh; "
+              "dense 3; loss softmax");
 }
 
 /* What is alone, fused, and behind one another; a picture below. */
@@ -278,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_each_layer_alone),
         TEST(test_each_activation_in_each_layer_that_fuses),
+        TEST(test_dense_layers_with_and_without_bias),
         TEST(test_deep_net),
         TEST(test_wide_net),
         TEST(test_dropout_drops_in_training_alone),

@@ -119,6 +119,11 @@ static void test_scratch_is_enough_for_fewer_rows(void **state)
         check_params(m, s, 64);
         check_input(m, s, device_act(1), 64);
     }
+    if (!device_small()) { /* where a whole batch is dealt in fewer pieces than a part of it */
+        check_forward(m, (struct size){400, 784, 256}, device_act(0), 600);
+        check_params(m, (struct size){400, 784, 256}, 600);
+        check_input(m, (struct size){400, 784, 256}, device_act(1), 600);
+    }
 }
 
 static int open_provider(void **state)

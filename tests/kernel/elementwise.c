@@ -1,4 +1,4 @@
-/* Activations, bias, dropout, optimiser steps and gathering against their twins. */
+/* Activations, bias, blends, labels behind rows, dropout, optimiser steps and gathering against their twins. */
 #include "support/check.h"
 #include "support/device.h"
 
@@ -117,8 +117,65 @@ static void test_nan_stays_nan(void **state)
             nan_only_at("bias act of x", phi, out, where[w]);
             OK(mx_bias_act(device_mx(), phi, fine.t, broken.t, out.t));
             nan_only_at("bias act of bias", phi, out, where[w]);
+            OK(mx_blend(device_mx(), 0, broken.t, 0, out.t));
+            nan_only_at("blend of x", phi, out, where[w]);
+            OK(mx_blend(device_mx(), 1, fine.t, 1, broken.t));
+            nan_only_at("blend of y", phi, broken, where[w]);
             device_done();
         }
+}
+
+/* ---- blends and labels ------------------------------------------------------------------------------------------- */
+
+static void check_blend(int rows, int cols, struct mx_activation unused)
+{
+    (void)unused;
+    static const double factor[][2] = {{1, 0}, {-0.5, 0}, {1, 1}, {0.75, -0.25}, {0, 0.5}};
+    size_t n = (size_t)rows * (size_t)cols;
+    struct pair x = pair_random(rows, cols, -2, 2);
+    for (size_t i = 0; i < COUNT_OF(factor); i++) {
+        double a = factor[i][0], b = factor[i][1];
+        struct pair y = b == 0 ? pair_new(rows, cols) : pair_random(rows, cols, -2, 2), place = pair_copy(x);
+        ref_blend(n, a, x.ref, b, y.ref);
+        OK(mx_blend(device_mx(), (float)a, x.t, (float)b, y.t));
+        /* two products and a sum, none above 4 */
+        pair_close("blend", y, b == 0 ? 0 : 3 * 4 * ROUND, ROUND);
+        ref_blend(n, a, x.ref, b, place.ref);
+        OK(mx_blend(device_mx(), (float)a, place.t, (float)b, place.t));
+        pair_close("blend in place", place, b == 0 ? 0 : 3 * 4 * ROUND, ROUND);
+    }
+    device_done();
+}
+
+static void test_blend(void **state)
+{
+    (void)state;
+    device_shapes(check_blend, device_act(MX_IDENTITY));
+}
+
+static void check_label_rows(int rows, int cols, struct mx_activation unused)
+{
+    (void)unused;
+    static const int classes[] = {0, 1, 2, 10, 37};
+    struct pair x = pair_random(rows, cols, -2, 2);
+    for (size_t i = 0; i < COUNT_OF(classes); i++) {
+        int n = classes[i];
+        uint32_t *label = (uint32_t *)(void *)host_doubles((size_t)rows);
+        for (int r = 0; r < rows; r++)
+            label[r] = n ? rng_below(host_rng(), (uint32_t)n) : 0;
+        struct ocl_buf *labels = n ? device_bytes(label, (size_t)rows * sizeof *label) : NULL;
+        struct pair out = pair_new(rows, cols + n);
+        ref_label_rows(rows, cols, n, x.ref, label, out.ref);
+        OK(mx_label_rows(device_mx(), x.t, labels, n, out.t));
+        pair_close("label rows", out, 0, 0);
+    }
+    device_done();
+}
+
+static void test_label_rows(void **state)
+{
+    (void)state;
+    device_shapes(check_label_rows, device_act(MX_IDENTITY));
 }
 
 /* ---- dropout ----------------------------------------------------------------------------------------------------- */
@@ -327,6 +384,8 @@ int main(void)
         DEVICE_TEST(test_act_backward),
         DEVICE_TEST(test_bias_act),
         DEVICE_TEST(test_nan_stays_nan),
+        DEVICE_TEST(test_blend),
+        DEVICE_TEST(test_label_rows),
         DEVICE_TEST(test_dropout),
         DEVICE_TEST(test_dropout_backward_has_the_same_mask),
         DEVICE_TEST(test_dropout_share_and_streams),

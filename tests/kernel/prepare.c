@@ -5,7 +5,7 @@
 enum { ROWS = 33, COLS = 18 };
 
 struct things {
-    struct pair x, y, d, square, weights, row, row2, column2, gamma, mean, var, saved;
+    struct pair x, y, d, wide, square, weights, row, row2, column2, gamma, mean, var, saved;
     struct ocl_buf *bytes, *order, *scale, *labels;
 };
 
@@ -16,6 +16,7 @@ static struct things make_things(void)
     static const float scale[2] = {1, 0};
     struct things t = {
         .x = pair_random(ROWS, COLS, -1, 1), .y = pair_random(ROWS, COLS, -1, 1), .d = pair_random(ROWS, COLS, -1, 1),
+        .wide = pair_new(ROWS, COLS + 2),
         .square = pair_random(ROWS, ROWS, -1, 1), .weights = pair_random(COLS, COLS, -1, 1),
         .row = pair_random(1, COLS, -1, 1), .row2 = pair_random(1, COLS, -1,
                                                                                                           1),
@@ -36,6 +37,8 @@ static void give_scratch(struct mx *m)
         most = floats > most ? floats : most;
     }
     OK(mx_dense_scratch(m, ROWS, COLS, COLS, &floats));
+    most = floats > most ? floats : most;
+    OK(mx_similarity_scratch(m, ROWS, COLS, &floats));
     device_scratch(m, floats > most ? floats : most);
 }
 
@@ -53,6 +56,17 @@ static void call_with_act(struct mx *m, const struct things *t, struct mx_activa
     OK(mx_batchnorm_backward(m, &bn, t->x.t, t->y.t, t->d.t, t->row2.t, t->mean.t, t->d.t));
 }
 
+static void call_losses(struct mx *m, const struct things *t)
+{
+    struct mx_tensor column = mx_view(t->column2.t.buf, t->column2.t.off, 1, ROWS);
+    struct mx_similarity work = {.normed = t->y.t, .error = t->square.t, .rnorm = column};
+    OK(mx_softmax(m, t->x.t, t->y.t));
+    OK(mx_softmax_loss(m, t->x.t, t->labels, t->y.t, t->column2.t));
+    OK(mx_squared_loss(m, t->x.t, t->y.t, t->d.t, column));
+    OK(mx_similarity_loss(m, t->labels, 2, t->x.t, &work, t->d.t,
+                          mx_view(column.buf, column.off + ROWS, 1, ROWS)));
+}
+
 static void call_all(struct mx *m, const struct things *t)
 {
     struct mx_tensor flipped = mx_view(t->x.t.buf, t->x.t.off, COLS, ROWS);
@@ -65,8 +79,9 @@ static void call_all(struct mx *m, const struct things *t)
     OK(mx_dense_backward_params(m, t->y.t, t->x.t, t->weights.t, t->row2.t));
     OK(mx_column_sum(m, 1, t->x.t, 0, t->row2.t));
     OK(mx_row_sum(m, t->x.t, mx_view(t->column2.t.buf, t->column2.t.off, 1, ROWS)));
-    OK(mx_softmax(m, t->x.t, t->y.t));
-    OK(mx_softmax_loss(m, t->x.t, t->labels, t->y.t, t->column2.t));
+    OK(mx_blend(m, 1, t->x.t, 1, t->y.t));
+    OK(mx_label_rows(m, t->x.t, t->labels, 2, t->wide.t));
+    call_losses(m, t);
     OK(mx_dropout(m, &(struct mx_dropout){.p = 0.5f}, t->x.t, t->y.t));
     OK(mx_sgd(m, &(struct mx_sgd){.lr = 0.1f, .momentum = 0.9f}, t->x.t, t->y.t, t->d.t));
     OK(mx_adam(m, &(struct mx_adam){.lr = 0.1f, .beta1 = 0.9f, .beta2 = 0.9f, .eps = 1, .t = 1}, t->x.t, t->y.t, t->d.t,

@@ -122,12 +122,66 @@ static void test_softmax(void **state)
         close_to("loss", r, loss[r], -log(p[r * COLS + (int)k.label[r]]));
 }
 
+struct distance_case {
+    double y[N], target[N];
+};
+
+static double distance(const void *with)
+{
+    const struct distance_case *k = with;
+    double delta[N], loss[ROWS], sum = 0;
+    ref_squared_loss(ROWS, COLS, k->y, k->target, delta, loss);
+    for (int r = 0; r < ROWS; r++)
+        sum += loss[r];
+    return sum;
+}
+
+static void test_squared_loss(void **state)
+{
+    (void)state;
+    struct distance_case k;
+    double delta[N], loss[ROWS];
+    fill(k.y, N, -2, 2);
+    fill(k.target, N, -2, 2);
+    ref_squared_loss(ROWS, COLS, k.y, k.target, delta, loss);
+    for (int i = 0; i < N; i++)
+        close_to("delta of a distance", i, delta[i], difference(distance, &k, k.y, i));
+}
+
+struct similarity_case {
+    double v[N];
+    uint32_t label[ROWS];
+    double normed[N], error[ROWS * ROWS], rnorm[ROWS], delta[N], loss[ROWS];
+};
+
+static double similarity(const void *with)
+{
+    struct similarity_case k = *(const struct similarity_case *)with;
+    double sum = 0;
+    ref_similarity_loss(ROWS, COLS, 3, k.label, k.v, k.normed, k.error, k.rnorm, k.delta, k.loss);
+    for (int r = 0; r < ROWS; r++)
+        sum += k.loss[r];
+    return sum; /* ROWS times the mean */
+}
+
+static void test_similarity_loss(void **state)
+{
+    (void)state;
+    struct similarity_case k = {.label = {0, 1, 2, 1, 0}};
+    fill(k.v, N, -2, 2);
+    ref_similarity_loss(ROWS, COLS, 3, k.label, k.v, k.normed, k.error, k.rnorm, k.delta, k.loss);
+    for (int i = 0; i < N; i++)
+        close_to("delta of similarity", i, k.delta[i], difference(similarity, &k, k.v, i));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_batchnorm),
         cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_squared_loss),
+        cmocka_unit_test(test_similarity_loss),
     };
     rng_init(&rng, 1, 0);
     return cmocka_run_group_tests_name("twins", tests, NULL, NULL);

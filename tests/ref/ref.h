@@ -22,6 +22,12 @@ void ref_act_backward(struct mx_activation phi, size_t n, const double *y, const
 /* y = phi(x + bias) */
 void ref_bias_act(struct mx_activation phi, int rows, int cols, const double *x, const double *bias, double *y);
 
+/* y = a x + b y, with b 0 not reading y; n elements. */
+void ref_blend(size_t n, double a, const double *x, double b, double *y);
+
+/* out (rows, n + classes) = [x (rows, n) | onehot(label)] */
+void ref_label_rows(int rows, int n, int classes, const double *x, const uint32_t *label, double *out);
+
 /* out (cols) = alpha * sum over rows + beta out, with beta 0 not reading out; out (rows) = sum over columns. */
 void ref_column_sum(int rows, int cols, double alpha, const double *x, double beta, double *out);
 void ref_row_sum(int rows, int cols, const double *x, double *out);
@@ -44,6 +50,17 @@ void ref_batchnorm_backward(const struct ref_batchnorm *bn, const double *x, con
 void ref_softmax(int rows, int cols, const double *z, double *p);
 void ref_softmax_loss(int rows, int cols, const double *z, const uint32_t *label, double *delta, double *loss,
                       double *correct);
+
+/* per_row = sum over columns of (y - target)^2, delta = 2 (y - target) */
+void ref_squared_loss(int rows, int cols, const double *y, const double *target, double *delta, double *per_row);
+
+/* The similarity loss of mx_similarity_loss() in its steps: normed and rnorm from v; error and per_row from S, which
+ * error holds before; delta from dL/dnormed, which it holds before. Then all of it. */
+void ref_similarity_rows(int rows, int cols, const double *v, double *normed, double *rnorm);
+void ref_similarity_error(int rows, int classes, const uint32_t *label, double *error, double *per_row);
+void ref_similarity_delta(int rows, int cols, const double *normed, const double *rnorm, double *delta);
+void ref_similarity_loss(int rows, int cols, int classes, const uint32_t *label, const double *v, double *normed,
+                         double *error, double *rnorm, double *delta, double *per_row);
 
 void ref_dropout(const struct mx_dropout *d, size_t n, const double *x, double *y);
 

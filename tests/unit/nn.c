@@ -105,11 +105,11 @@ static void test_wrong_options(void **state)
     static const struct wrong wrong[] = {
         {"input 8\ndense", "t.net:2: dense: units (outputs) is missing"},
         {"input 8\ndropout", "t.net:2: dropout: p (share set to zero) is missing"},
-        {"input 8\ndense 5 6", "t.net:2: dense: unknown option '6'; known: units"},
+        {"input 8\ndense 5 6", "t.net:2: dense: unknown option '6'; known: units, bias, zero"},
         {"input 8\nrelu 5", "t.net:2: relu: unknown option '5'; known: none"},
         {"input 8\nrelu slope=5", "t.net:2: relu: unknown option 'slope'; known: none"},
         {"input 8\nbatchnorm eps=1e-3 gain=2", "t.net:2: batchnorm: unknown option 'gain'; known: eps, momentum"},
-        {"input 8\ndense =5", "t.net:2: dense: unknown option ''; known: units"},
+        {"input 8\ndense =5", "t.net:2: dense: unknown option ''; known: units, bias, zero"},
         {"input 8\ndense 5 units=5", "t.net:2: dense: units is given twice"},
         {"input 8\nbatchnorm momentum=0.1 eps=1e-5 momentum=0.1", "t.net:2: batchnorm: momentum is given twice"},
         {"input 8\ndense 0", "t.net:2: dense: units is '0', must be a whole number from 1 to 1.04858e+06"},
@@ -118,6 +118,8 @@ static void test_wrong_options(void **state)
         {"input 8\ndense units=", "t.net:2: dense: units is '', must be a whole number from 1 to 1.04858e+06"},
         {"input 8\ndense units=5=5", "t.net:2: dense: units is '5=5', must be a whole number from 1 to 1.04858e+06"},
         {"input 8\ndense nan", "t.net:2: dense: units is 'nan', must be a whole number from 1 to 1.04858e+06"},
+        {"input 8\ndense 4 bias=2", "t.net:2: dense: bias is '2', must be a whole number from 0 to 1"},
+        {"input 8\ndense 4 zero=0.5", "t.net:2: dense: zero is '0.5', must be a whole number from 0 to 1"},
         {"input 8\ndropout 1", "t.net:2: dropout: p is '1', must be a number from 0 to 0.99"},
         {"input 8\ndropout -0.1", "t.net:2: dropout: p is '-0.1', must be a number from 0 to 0.99"},
         {"input 8\nleakyrelu 0", "t.net:2: leakyrelu: slope is '0', must be a number from 1e-06 to 1"},
@@ -296,6 +298,32 @@ static void test_tensors_are_named_as_in_pytorch(void **state)
     assert_null(nn_tensor_at(net, (int)COUNT_OF(want)).param);
 }
 
+static void test_dense_without_bias_and_from_zero(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t count, off;
+        enum nn_init init;
+    } want[] = {
+        {"0.weight", 8 * 5, 0, NN_UNIFORM}, {"1.weight", 5 * 4, 64, NN_ZERO}, {"1.bias", 4, 96, NN_ZERO},
+        {"3.weight", 4 * 3, 128, NN_ZERO},
+    };
+    open_net("input 8; dense 5 bias=0; dense 4 zero=1; tanh; dense 3 zero=1 bias=0; loss softmax");
+    assert_int_equal(nn_tensor_count(net), COUNT_OF(want));
+    for (int i = 0; i < (int)COUNT_OF(want); i++) {
+        struct nn_tensor t = nn_tensor_at(net, i);
+        assert_string_equal(t.name, want[i].name);
+        assert_int_equal(t.param->count, want[i].count);
+        assert_int_equal(t.param->off, want[i].off);
+        assert_int_equal(t.param->init, want[i].init);
+        assert_true(t.param->bound == (want[i].init == NN_ZERO ? 0 : 1 / sqrt(8)));
+    }
+    assert_int_equal(net->layer[0].param_count, 1);
+    assert_int_equal(nn_net_params(net), 40 + 20 + 4 + 12);
+    assert_int_equal(nn_net_macs(net), 40 + 20 + 12);
+}
+
 static void test_show(void **state)
 {
     (void)state;
@@ -317,9 +345,9 @@ static void test_show(void **state)
 /* Deletes or doubles a few bytes, changes one, or puts a word of the language somewhere. */
 static void mutate(struct rng *r, char *words)
 {
-    static const char *const bits[] = {"input ", "dense ", "units=", "loss softmax", "batchnorm ", "eps=", "relu", "#",
-                                       ";", "\n", "=", "x", "-", "99999999", "1e300", "nan", "0.5", " ", "\r", "\xff",
-                                       "%s%n"};
+    static const char *const bits[] = {"input ", "dense ", "units=", "bias=0 ", "zero=1 ", "loss softmax",
+                                       "batchnorm ", "eps=", "relu", "#", ";", "\n", "=", "x", "-", "99999999",
+                                       "1e300", "nan", "0.5", " ", "\r", "\xff", "%s%n"};
     size_t len = strlen(words), at = rng_below(r, (uint32_t)len + 1), n = rng_below(r, 12);
     if (n > len - at)
         n = len - at;
@@ -355,7 +383,7 @@ static void check_any(const char *words, int *taken)
         assert_true(net->classes >= 2);
         for (int i = 0; i < nn_tensor_count(net); i++)
             assert_true(nn_tensor_at(net, i).param->count > 0);
-        s = nn_memory_plan(net, device_mx(), 128, 2, &plan);
+        s = nn_memory_plan(net, device_mx(), 128, 2, 1, &plan);
     } else {
         assert_null(net);
     }
@@ -403,6 +431,7 @@ int main(void)
         TEST(test_layers_of_a_net),
         TEST(test_activations_that_are_not_fused),
         TEST(test_tensors_are_named_as_in_pytorch),
+        TEST(test_dense_without_bias_and_from_zero),
         TEST(test_show),
         TEST(test_mutated_nets),
     };

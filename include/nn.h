@@ -182,6 +182,8 @@ MUST_USE enum st nn_module_init(struct nn_module *m, uint64_t seed);
 /* x (rows, input size) -> *y (rows, classes), a view of the module's memory: of the pass's set. */
 MUST_USE enum st nn_module_forward(struct nn_module *m, const struct nn_pass *pass, struct mx_tensor x,
                                    struct mx_tensor *y);
+/* The output of the last forward pass of set 0 again. */
+struct mx_tensor nn_module_output(const struct nn_module *m, int rows);
 /* Where the gradient at the module's top goes: (rows, classes). One place for all sets; the next backward pass takes
  * it. */
 struct mx_tensor nn_module_delta(const struct nn_module *m, int rows);

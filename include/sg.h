@@ -26,7 +26,7 @@ const char *sg_kind_name(const struct sg_kind *kind);
 const char *sg_kind_help(const struct sg_kind *kind);
 
 /* `words` as in "csg hidden=1": a kind and its options; "" is the default, csg. ST_INPUT names the word and what is
- * known; the caller says where it stands. */
+ * known; the caller adds where it stands. */
 MUST_USE enum st sg_spec_parse(const char *words, struct sg_spec *out);
 /* The same in words again, options that are not the default named. Writes at most `size` bytes, returns `out`. */
 const char *sg_spec_show(const struct sg_spec *spec, char *out, size_t size);
@@ -49,43 +49,42 @@ uint64_t sg_macs(const struct sg_spec *spec, int n, int classes);
 
 struct sg_coupling; /* used by one thread */
 
-/* Learning: of the coupling's own parameters, always by Adam. */
+/* Learning of the coupling's own parameters, always by Adam. */
 struct sg_learning {
     double share;  /* of the coupling's own rate that the schedule leaves, 0..1 */
     uint64_t step; /* from 0 */
 };
 
-/* Bytes on the device. `ring`: steps whose targets may be under way at once. */
+/* Bytes on the device. `ring`: steps whose targets may be under way at once, 1 or more. */
 MUST_USE enum st sg_memory_plan(const struct sg_spec *spec, struct mx *mx, int n, int classes, int batch, int ring,
                                 uint64_t *bytes);
-/* Buffers and kernels made, parameters undefined until sg_init or sg_write. `mx`: an mx of its own, on the module's
- * queue. `where`, for messages: file and line of the cut. Caller closes before the queue. */
-MUST_USE enum st sg_open(const struct sg_spec *spec, struct mx *mx, int n, int classes, int batch, int ring,
+/* Buffers and kernels made, parameters undefined until sg_init or nn_module_write. Caller closes before the queue. */
+MUST_USE enum st sg_open(const struct sg_spec *spec, struct ocl_queue *q, int n, int classes, int batch, int ring,
                          struct sg_coupling **out);
 void sg_close(struct sg_coupling *c); /* accepts NULL */
-/* Starting values: outputs of a synthetic gradient module are zero. WAITS. */
+/* Starting values, the same wherever the seed and the cut are: a synthetic gradient module answers zero. WAITS. */
 MUST_USE enum st sg_init(struct sg_coupling *c, uint64_t seed, int cut);
 
-/* delta (B, n) from h (B, n) and labels (uint32, B), where the coupling needs nothing from above for it; a local
- * coupling learns while it does so. Keeps what sg_learn() of the same step will need. per_row: (1, B) of the coupling's
- * own, sums of its local loss; may be NULL. */
+/* delta (B, n) from h (B, n) and labels (uint32, B). A coupling that learns from targets keeps what sg_learn() of this
+ * step will need; a local one learns at once. delta.buf NULL: nothing but that is wanted, the module is not updated in
+ * this step. Not for exact and none. */
 MUST_USE enum st sg_gradient(struct sg_coupling *c, const struct sg_learning *l, struct mx_tensor h,
-                             const struct ocl_buf *labels, struct mx_tensor delta);
-/* The true gradient of a step that sg_gradient() saw has come: `target` (B, n). Learns from it. */
+                             struct ocl_buf *labels, struct mx_tensor delta);
+/* The true gradient of the oldest step kept has come: `target` (B, n), from which to learn. No rows: there is none of
+ * this step. */
 MUST_USE enum st sg_learn(struct sg_coupling *c, const struct sg_learning *l, struct mx_tensor target);
-/* delta = lambda target + (1 - lambda) delta, the gradient of a coupling that both waits and guesses (BP(lambda)). */
+/* delta = lambda target + (1 - lambda) delta: a coupling that both waits and guesses, BP(lambda). */
 MUST_USE enum st sg_mix(struct sg_coupling *c, struct mx_tensor target, struct mx_tensor delta);
-/* The same delta as sg_gradient(), of the parameters as they are; learns nothing and keeps nothing. */
-MUST_USE enum st sg_guess(struct sg_coupling *c, struct mx_tensor h, const struct ocl_buf *labels,
-                          struct mx_tensor delta);
+/* What sg_gradient() would give with the parameters as they are; learns nothing and keeps nothing. */
+MUST_USE enum st sg_guess(struct sg_coupling *c, struct mx_tensor h, struct ocl_buf *labels, struct mx_tensor delta);
+int sg_kept(const struct sg_coupling *c); /* steps whose target is to come */
 
 /* The coupling's nets, for saving and drawing; none: exact and none. */
 int sg_net_count(const struct sg_coupling *c);
 struct nn_module *sg_module(struct sg_coupling *c, int i);
 const struct nn_net *sg_net(const struct sg_coupling *c, int i);
-uint64_t sg_updates(const struct sg_coupling *c); /* that its nets have had; part of what a checkpoint keeps */
+uint64_t sg_updates(const struct sg_coupling *c); /* that its nets have had; a checkpoint keeps them */
 void sg_set_updates(struct sg_coupling *c, uint64_t n);
-enum { SG_SLOTS = 2 };                            /* of its optimiser */
 
 /* ---- mailboxes: bounded, first in first out, one thread sends and one takes -------------------------------------- */
 

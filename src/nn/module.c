@@ -263,6 +263,11 @@ out:
     return s;
 }
 
+struct mx_tensor nn_module_output(const struct nn_module *m, int rows)
+{
+    return mx_view(m->acts, m->y[m->net->layer_count - 1], rows, m->net->classes);
+}
+
 struct mx_tensor nn_module_delta(const struct nn_module *m, int rows)
 {
     return mx_view(m->deltas, 0, rows, m->net->classes);

@@ -71,6 +71,7 @@ struct nn_pass {
     bool training;
     uint64_t seed;     /* of dropout, with `step` */
     uint32_t step;
+    int set;           /* whose activations: from 0, below the module's sets; backward takes its forward pass's */
     bool keep_state;   /* in training: batch statistics as ever, but running moments stay as they are */
 };
 
@@ -133,28 +134,32 @@ void nn_net_show(const struct nn_net *net, struct text *out);
 
 struct nn_module; /* layers of a net with their memory on one device; used by one thread */
 
-/* Bytes of each buffer a module needs. `slots`: copies of the parameters an optimiser keeps; -1: no training at all. */
+/* Bytes of each buffer a module needs. `slots`: copies of the parameters an optimiser keeps; -1: no training at all.
+ * `sets` (1 or more): copies of the activations, for so many batches under way between forward and backward. */
 struct nn_memory {
     uint64_t params, grads, slots, state, activations, deltas, scratch;
 };
-MUST_USE enum st nn_memory_plan(const struct nn_net *net, struct mx *mx, int batch, int slots, struct nn_memory *out);
+MUST_USE enum st nn_memory_plan(const struct nn_net *net, struct mx *mx, int batch, int slots, int sets,
+                                struct nn_memory *out);
 uint64_t nn_memory_total(const struct nn_memory *m);
 
 /* The whole net as one module: buffers made, kernels built, gradients and slots zero; parameters undefined until
  * nn_module_init or nn_module_write. The net must outlive it. Caller closes before the queue. */
-MUST_USE enum st nn_module_open(const struct nn_net *net, struct mx *mx, int batch, int slots, struct nn_module **out);
+MUST_USE enum st nn_module_open(const struct nn_net *net, struct mx *mx, int batch, int slots, int sets,
+                                struct nn_module **out);
 void nn_module_close(struct nn_module *m); /* accepts NULL */
 
 /* Starting values as PyTorch's defaults, from the seed alone (the same on every device). WAITS. */
 MUST_USE enum st nn_module_init(struct nn_module *m, uint64_t seed);
 
-/* x (rows, input size) -> *y (rows, classes), a view of the module's memory. */
+/* x (rows, input size) -> *y (rows, classes), a view of the module's memory: of the pass's set. */
 MUST_USE enum st nn_module_forward(struct nn_module *m, const struct nn_pass *pass, struct mx_tensor x,
                                    struct mx_tensor *y);
-/* Where the gradient at the module's top goes: (rows, classes). */
+/* Where the gradient at the module's top goes: (rows, classes). One place for all sets; the next backward pass takes
+ * it. */
 struct mx_tensor nn_module_delta(const struct nn_module *m, int rows);
-/* After a training forward pass with the same `x`, and nn_module_delta() filled: all parameters' gradients. `*dx` is
- * the gradient at the input, (rows, input size); dx NULL: not wanted. */
+/* After a training forward pass with the same `x` and set, and nn_module_delta() filled: all parameters' gradients.
+ * `*dx` is the gradient at the input, (rows, input size); dx NULL: not wanted. */
 MUST_USE enum st nn_module_backward(struct nn_module *m, const struct nn_pass *pass, struct mx_tensor x,
                                     struct mx_tensor *dx);
 

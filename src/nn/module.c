@@ -2,8 +2,8 @@
  * A module: all memory planned first (one buffer a kind, tensors are views), then forward and backward through its
  * layers.
  *
- * Buffers: params, grads, slots (optimiser), state, acts (each layer's output and what it saves), deltas (two halves
- * that backward uses in turn), scratch.
+ * Buffers: params, grads, slots (optimiser), state, acts (each layer's output and what it saves, once a set), deltas
+ * (two halves that backward uses in turn), scratch.
  */
 #include "nn.h"
 
@@ -15,10 +15,10 @@ struct nn_module {
     const struct nn_net *net;
     struct mx *mx;
     struct ocl_queue *queue;
-    int batch, slots;
-    size_t params_n, half_n; /* floats of all parameters, and of one half of `deltas` */
+    int batch, slots, sets;
+    size_t params_n, set_n, half_n; /* floats of all parameters, of one set of `acts`, and of one half of `deltas` */
     struct ocl_buf *params, *grads, *moments, *state, *acts, *deltas, *scratch;
-    size_t *y, *saved; /* (layer_count): offsets in acts */
+    size_t *y, *saved; /* (layer_count): offsets in a set of acts */
 };
 
 static size_t aligned(size_t n)
@@ -93,9 +93,11 @@ static enum st scratch_floats(const struct nn_net *net, struct mx *mx, int batch
     return ST_OK;
 }
 
-enum st nn_memory_plan(const struct nn_net *net, struct mx *mx, int batch, int slots, struct nn_memory *out)
+enum st nn_memory_plan(const struct nn_net *net, struct mx *mx, int batch, int slots, int sets, struct nn_memory *out)
 {
     size_t scratch;
+    if (sets < 1)
+        return st_fail(ST_INTERNAL, "%s: %d sets of activations", net->origin, sets);
     enum st s = scratch_floats(net, mx, batch, &scratch);
     if (s != ST_OK)
         return s;
@@ -103,12 +105,13 @@ enum st nn_memory_plan(const struct nn_net *net, struct mx *mx, int batch, int s
     if (params > INT32_MAX) /* columns of the tensor that an optimiser's step is one pass over */
         return st_fail(ST_INPUT, "%s: %llu parameters, %ld are the most", net->origin, (unsigned long long)params,
                        (long)INT32_MAX);
+    uint64_t acts = acts_floats(net, batch, NULL, NULL), acts_most = UINT64_MAX / 4 / (uint64_t)sets;
     *out = (struct nn_memory){
         .params = 4 * params,
         .grads = trains(slots) ? 4 * params : 0,
         .slots = trains(slots) ? 4 * params * (uint64_t)slots : 0,
         .state = 4 * (uint64_t)state_floats(net),
-        .activations = 4 * (uint64_t)acts_floats(net, batch, NULL, NULL),
+        .activations = 4 * (uint64_t)sets * (acts < acts_most ? acts : acts_most),
         .deltas = 4 * (trains(slots) ? 2u : 1u) * (uint64_t)half_floats(net, batch),
         .scratch = 4 * (uint64_t)scratch,
     };
@@ -159,25 +162,26 @@ static enum st check_batch(const struct nn_net *net, int batch)
     return ST_OK;
 }
 
-enum st nn_module_open(const struct nn_net *net, struct mx *mx, int batch, int slots, struct nn_module **out)
+enum st nn_module_open(const struct nn_net *net, struct mx *mx, int batch, int slots, int sets, struct nn_module **out)
 {
     enum st s = ST_OK;
     struct nn_module *m = NULL;
     struct nn_memory plan;
     if (trains(slots))
         TRY(check_batch(net, batch));
-    TRY(nn_memory_plan(net, mx, batch, slots, &plan));
+    TRY(nn_memory_plan(net, mx, batch, slots, sets, &plan));
     TRY(NEW(m, 1));
     m->net = net;
     m->mx = mx;
     m->queue = mx_queue(mx);
     m->batch = batch;
     m->slots = slots;
+    m->sets = sets;
     m->params_n = (size_t)(plan.params / 4);
     m->half_n = half_floats(net, batch);
     TRY(NEW(m->y, (size_t)net->layer_count));
     TRY(NEW(m->saved, (size_t)net->layer_count));
-    acts_floats(net, batch, m->y, m->saved);
+    m->set_n = acts_floats(net, batch, m->y, m->saved);
     TRY(make_buffer(m, plan.params, &m->params));
     TRY(make_buffer(m, plan.state, &m->state));
     TRY(make_buffer(m, plan.activations, &m->acts));
@@ -222,11 +226,12 @@ static void find_place(const struct nn_module *m, int i, const struct nn_pass *p
                        struct nn_place *p)
 {
     const struct nn_layer *l = &m->net->layer[i];
+    size_t set = (size_t)pass->set * m->set_n;
     *p = (struct nn_place){.mx = m->mx, .pass = pass, .x = input};
     if (i > 0)
-        p->x = mx_view(m->acts, m->y[i - 1], pass->rows, nn_size(l->in));
-    p->y = mx_view(m->acts, m->y[i], pass->rows, nn_size(l->out));
-    p->saved = mx_view(m->acts, m->saved[i], 1, (int)l->saved);
+        p->x = mx_view(m->acts, set + m->y[i - 1], pass->rows, nn_size(l->in));
+    p->y = mx_view(m->acts, set + m->y[i], pass->rows, nn_size(l->out));
+    p->saved = mx_view(m->acts, set + m->saved[i], 1, (int)l->saved);
     for (int k = 0; k < l->param_count; k++) {
         p->param[k] = flat(m->params, &l->param[k]);
         p->grad[k] = flat(m->grads, &l->param[k]);
@@ -235,10 +240,18 @@ static void find_place(const struct nn_module *m, int i, const struct nn_pass *p
         p->state[k] = flat(m->state, &l->state[k]);
 }
 
+static enum st check_set(const struct nn_module *m, const struct nn_pass *pass)
+{
+    if (pass->set < 0 || pass->set >= m->sets)
+        return st_fail(ST_INTERNAL, "no set %d of activations: there are %d", pass->set, m->sets);
+    return ST_OK;
+}
+
 enum st nn_module_forward(struct nn_module *m, const struct nn_pass *pass, struct mx_tensor x, struct mx_tensor *y)
 {
     enum st s = ST_OK;
     struct nn_place p = {.y = x};
+    TRY(check_set(m, pass));
     for (int i = 0; i < m->net->layer_count; i++) {
         if (m->net->layer[i].fused)
             continue;
@@ -259,6 +272,7 @@ enum st nn_module_backward(struct nn_module *m, const struct nn_pass *pass, stru
 {
     enum st s = ST_OK;
     struct mx_tensor dy = nn_module_delta(m, pass->rows);
+    TRY(check_set(m, pass));
     for (int i = m->net->layer_count - 1; i >= 0; i--) {
         const struct nn_layer *l = &m->net->layer[i];
         struct nn_place p;

@@ -57,7 +57,7 @@ static enum st plan(const struct train *t, int slots, struct train_memory *m)
     uint64_t largest;
     char need[32], have[32];
     *m = (struct train_memory){.available = f->memory_bytes};
-    enum st s = nn_memory_plan(t->net, t->mx, t->batch, slots, &m->net);
+    enum st s = nn_memory_plan(t->net, t->mx, t->batch, slots, 1, &m->net);
     if (s != ST_OK)
         return s;
     m->batch = (uint64_t)t->batch * (4 * (uint64_t)nn_size(t->net->input) + 4 + 8);
@@ -166,7 +166,7 @@ enum st train_open(struct ocl_device *device, const struct nn_net *net, const st
     if (memory)
         *memory = m;
     TRY(s);
-    TRY(nn_module_open(net, t->mx, batch, slots, &t->module));
+    TRY(nn_module_open(net, t->mx, batch, slots, 1, &t->module));
     TRY(make_buffers(t, scaling, m.streams));
     *out = t;
     t = NULL;

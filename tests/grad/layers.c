@@ -146,7 +146,7 @@ static void check_tensor(const char *what, int tensor, size_t n, float *values, 
 static void open_case(const char *words, int rows)
 {
     OK(nn_net_parse(words, "case", &at.net));
-    OK(nn_module_open(at.net, device_mx(), BATCH, 0, &at.module));
+    OK(nn_module_open(at.net, device_mx(), BATCH, 0, 1, &at.module));
     at.pass = (struct nn_pass){.rows = rows, .training = true, .seed = 0x0123456789abcdef, .step = 3};
     at.x = pair_random(rows, nn_size(at.net->input), -1, 1);
     at.r = host_random((size_t)(rows * at.net->classes), -1, 1);

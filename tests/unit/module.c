@@ -28,11 +28,16 @@ static void open_net(const char *words)
     OK(nn_net_parse(words, "t.net", &net));
 }
 
-static void open_module(int batch, int slots)
+static void open_sets(int batch, int slots, int sets)
 {
     nn_module_close(module);
     module = NULL;
-    OK(nn_module_open(net, device_mx(), batch, slots, &module));
+    OK(nn_module_open(net, device_mx(), batch, slots, sets, &module));
+}
+
+static void open_module(int batch, int slots)
+{
+    open_sets(batch, slots, 1);
 }
 
 static float *host_floats(size_t n)
@@ -55,12 +60,12 @@ static float *read_flat(struct mx_tensor t)
 }
 
 /* What was planned is what is created; an empty part still has a buffer of 4 bytes. */
-static void check_plan(const char *words, int batch, int slots)
+static void check_plan(const char *words, int batch, int slots, int sets)
 {
     struct ocl_device *device = ocl_queue_device(device_queue());
     struct nn_memory m;
     open_net(words);
-    OK(nn_memory_plan(net, device_mx(), batch, slots, &m));
+    OK(nn_memory_plan(net, device_mx(), batch, slots, sets, &m));
     const uint64_t parts[] = {m.params, m.grads, m.slots, m.state, m.activations, m.deltas, m.scratch};
     uint64_t before = ocl_device_bytes(device), want = 0;
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
@@ -68,7 +73,7 @@ static void check_plan(const char *words, int batch, int slots)
         want += made && parts[i] == 0 ? 4 : parts[i];
         assert_true(made || parts[i] == 0);
     }
-    open_module(batch, slots);
+    open_sets(batch, slots, sets);
     assert_int_equal(ocl_device_bytes(device) - before, want);
     assert_true(want - nn_memory_total(&m) <= 4 * COUNT_OF(parts));
     nn_module_close(module);
@@ -82,24 +87,27 @@ static void test_plan_is_what_is_created(void **state)
     static const int batches[] = {2, 9, 128}, slots[] = {-1, 0, 1, 2};
     for (size_t b = 0; b < COUNT_OF(batches); b++)
         for (size_t k = 0; k < COUNT_OF(slots); k++) {
-            check_plan(MIXED_NET, batches[b], slots[k]);
-            check_plan("input 5; relu; loss softmax", batches[b], slots[k]);
+            check_plan(MIXED_NET, batches[b], slots[k], 1 + (int)k % 3);
+            check_plan("input 5; relu; loss softmax", batches[b], slots[k], 1);
         }
     /* by hand: floats in multiples of 32 a tensor; outputs of layers 0 1 3 4 5 7 8 and 14 saved; the widest is 33 */
     struct nn_memory m;
     open_net(MIXED_NET);
-    OK(nn_memory_plan(net, device_mx(), 9, 2, &m));
+    OK(nn_memory_plan(net, device_mx(), 9, 2, 1, &m));
     assert_int_equal(m.params, 4 * 800);
     assert_int_equal(m.grads, 4 * 800);
     assert_int_equal(m.slots, 4 * 1600);
     assert_int_equal(m.state, 4 * 64);
     assert_int_equal(m.activations, 4 * (4 * 64 + 2 * 320 + 32 + 32));
     assert_int_equal(m.deltas, 4 * 2 * 320);
-    OK(nn_memory_plan(net, device_mx(), 9, -1, &m));
+    OK(nn_memory_plan(net, device_mx(), 9, 2, 3, &m));
+    assert_int_equal(m.activations, 3 * 4 * (4 * 64 + 2 * 320 + 32 + 32));
+    assert_int_equal(m.deltas, 4 * 2 * 320);
+    OK(nn_memory_plan(net, device_mx(), 9, -1, 1, &m));
     assert_int_equal(m.grads + m.slots, 0);
     assert_int_equal(m.deltas, 4 * 320);
     open_net("input 64; dense 2; loss softmax"); /* now the input is the widest */
-    OK(nn_memory_plan(net, device_mx(), 9, 0, &m));
+    OK(nn_memory_plan(net, device_mx(), 9, 0, 1, &m));
     assert_int_equal(m.deltas, 4 * 2 * 9 * 64);
 }
 
@@ -109,10 +117,14 @@ static void test_plan_refuses_too_much(void **state)
     struct nn_memory m;
     open_net("input 1024x32x32; dense 1024; dense 1048576; dense 2; loss softmax");
     FAILS(ST_INPUT, "t.net: 2150630432 parameters, 2147483647 are the most",
-          nn_memory_plan(net, device_mx(), 1, 1, &m));
+          nn_memory_plan(net, device_mx(), 1, 1, 1, &m));
     open_net("input 1x4096x4096; relu; dense 2; loss softmax");
     FAILS(ST_INPUT, "t.net: a buffer of 17179871232 bytes is needed, 16 GiB is the most: take a smaller batch",
-          nn_memory_plan(net, device_mx(), 256, 1, &m));
+          nn_memory_plan(net, device_mx(), 256, 1, 1, &m));
+    FAILS(ST_INPUT, "t.net: a buffer of 17448312960 bytes is needed, 16 GiB is the most",
+          nn_memory_plan(net, device_mx(), 4, 1, 65, &m));
+    FAILS(ST_INPUT, "16 GiB is the most", nn_memory_plan(net, device_mx(), INT32_MAX, 1, INT32_MAX, &m));
+    FAILS(ST_INTERNAL, "0 sets of activations", nn_memory_plan(net, device_mx(), 4, 1, 0, &m));
 }
 
 static void test_batch_too_small(void **state)
@@ -120,7 +132,7 @@ static void test_batch_too_small(void **state)
     (void)state;
     open_net("input 4\nbatchnorm\nloss softmax");
     FAILS(ST_INPUT, "t.net:2: batchnorm cannot train on batches of 1: 2 samples at least",
-          nn_module_open(net, device_mx(), 1, 0, &module));
+          nn_module_open(net, device_mx(), 1, 0, 1, &module));
     open_module(2, 0);
     open_module(1, -1); /* enough to evaluate */
 }
@@ -230,17 +242,53 @@ static void test_a_pass_may_keep_the_state(void **state)
         assert_true(read_tensor(2, NN_STATE, 0)[k] != 0 && read_tensor(3, NN_STATE, 0)[k] != 1);
 }
 
-/* Every activation may lie between dense layers of either kind. */
+/* Two batches under way at once have the gradients that they have one behind the other, to the bit. */
+static void test_sets_of_activations(void **state)
+{
+    (void)state;
+    enum { ROWS = 5, SETS = 3 };
+    struct nn_pass pass[SETS];
+    struct mx_tensor x[SETS], y;
+    const float *want[SETS];
+    open_net(MIXED_NET);
+    open_sets(ROWS, 0, SETS);
+    OK(nn_module_init(module, 1));
+    size_t n = (size_t)nn_module_grads(module).cols * sizeof(float);
+    for (int i = 0; i < SETS; i++) {
+        x[i] = pair_random(ROWS, 30, -1, 1).t;
+        pass[i] = (struct nn_pass){.rows = ROWS, .training = true, .seed = 1, .step = (uint32_t)i};
+        OK(nn_module_forward(module, &pass[i], x[i], &y));
+        want[i] = gradients_of(&pass[i], x[i], (uint64_t)i);
+        pass[i].set = i;
+    }
+    assert_memory_not_equal(want[0], want[1], n);
+    for (int i = 0; i < SETS; i++)
+        OK(nn_module_forward(module, &pass[i], x[i], &y));
+    for (int i = 0; i < SETS; i++)
+        assert_memory_equal(gradients_of(&pass[i], x[i], (uint64_t)i), want[i], n);
+    pass[0].set = SETS;
+    FAILS(ST_INTERNAL, "no set 3 of activations: there are 3", nn_module_forward(module, &pass[0], x[0], &y));
+    FAILS(ST_INTERNAL, "no set 3 of activations", nn_module_backward(module, &pass[0], x[0], NULL));
+    pass[0].set = -1;
+    FAILS(ST_INTERNAL, "no set -1 of activations", nn_module_forward(module, &pass[0], x[0], &y));
+    FAILS(ST_INTERNAL, "no set -1 of activations", nn_module_backward(module, &pass[0], x[0], NULL));
+}
+
+/* Any activation may lie between dense layers of either kind. By a provider that has kernels of its own for products
+ * with a bias. */
 static void test_passes_without_bias_only_enqueue(void **state)
 {
     (void)state;
-    struct mx *m = device_provider("tile");
+    struct mx *m = NULL;
     struct mx_tensor y, x = pair_random(5, 4, -1, 1).t;
     struct nn_pass pass = {.rows = 5, .training = true};
-    if (!m)
-        skip();
+    OK(mx_open(device_queue(), "tile", &m));
+    if (mx_prepare(m, MX_DENSE, MX_IDENTITY) != ST_OK) {
+        mx_close(m);
+        skip(); /* a device without vectors */
+    }
     open_net("input 4; dense 7 bias=0; tanh; dense 6; sigmoid; dense 5 bias=0; relu; dense 3 bias=0; loss softmax");
-    OK(nn_module_open(net, m, 5, 0, &module));
+    OK(nn_module_open(net, m, 5, 0, 1, &module));
     OK(nn_module_init(module, 1));
     struct ocl_counts before = ocl_counts();
     OK(nn_module_forward(module, &pass, x, &y));
@@ -342,6 +390,7 @@ int main(void)
         TEST(test_init_values),
         TEST(test_dense_from_zero),
         TEST(test_a_pass_may_keep_the_state),
+        TEST(test_sets_of_activations),
         TEST(test_passes_without_bias_only_enqueue),
         TEST(test_read_and_write),
         TEST(test_tensors_that_are_not_there),

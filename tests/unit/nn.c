@@ -383,7 +383,7 @@ static void check_any(const char *words, int *taken)
         assert_true(net->classes >= 2);
         for (int i = 0; i < nn_tensor_count(net); i++)
             assert_true(nn_tensor_at(net, i).param->count > 0);
-        s = nn_memory_plan(net, device_mx(), 128, 2, &plan);
+        s = nn_memory_plan(net, device_mx(), 128, 2, 1, &plan);
     } else {
         assert_null(net);
     }

@@ -59,7 +59,7 @@ static enum st add_tensor(struct list *l, struct train *t, int i, enum nn_part p
     struct nn_tensor tensor = nn_tensor_at(t->net, i);
     void *values;
     enum st s = list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values);
-    return s != ST_OK ? s : nn_module_read(t->module, i, part, slot, values);
+    return s != ST_OK ? s : train_read(t, i, part, slot, values);
 }
 
 static enum st add_model(struct list *l, struct train *t)
@@ -149,7 +149,7 @@ static enum st load_tensors(struct train *t, const struct store_file *file, enum
                 continue;
             TRY(find(file, &tensor, prefix, &values));
             if (write)
-                TRY(nn_module_write(t->module, i, tensor.is_state ? NN_STATE : part, slot, values));
+                TRY(train_write(t, i, tensor.is_state ? NN_STATE : part, slot, values));
         }
 out:
     return s;

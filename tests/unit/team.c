@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEEP \
-    "input 1x28x28; dense 24; batchnorm; relu; %s dense 20; tanh; dropout 0.2; %s dense 16; relu; dense 10; loss softmax"
+#define DEEP                                                                      \
+    "input 1x28x28; dense 24; batchnorm; relu; %s dense 20; tanh; dropout 0.2; %s " \
+    "dense 16; relu; dense 10; loss softmax"
 
 /* The same net with what stands between its sections. */
 static const char *deep(const char *first, const char *second)

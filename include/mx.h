@@ -1,5 +1,5 @@
 /*
- * mx: maths on one queue: GEMM, activations, reductions, batch norm, softmax, dropout, optimiser steps, batch
+ * mx: maths on one queue: GEMM, activations, reductions, batch norm, softmax, losses, dropout, optimiser steps, batch
  * gathering. Stands on ocl. All functions enqueue and return; none waits, allocates or (once prepared) compiles.
  *
  * Shapes: B rows of a batch (samples), M N K of a product, C columns. Matrices are row-major float32.

@@ -141,7 +141,9 @@ struct ocl_emulated {
     double slowness;
     uint64_t ready_ns;            /* when what the next piece of work needs was there; its thread says so */
     uint64_t free_ns;             /* when the last piece of work ended; at the start of a run: now */
+    uint64_t start_ns;            /* when it, or the one under way, began */
     uint64_t entered_ns;          /* when the one under way began on the real device */
+    bool inside;                  /* one is under way */
     uint64_t busy_ns, work_ns;    /* sums: of emulated time, of real time */
     uint64_t late_ns;             /* by how much the real device, being shared, made emulated work end too late */
 };
@@ -149,6 +151,8 @@ struct ocl_emulated {
  * the real device, for the work to end, and until it would have ended on the slower one. */
 void ocl_emulate_begin(struct ocl_emulated *e);
 MUST_USE enum st ocl_emulate_end(struct ocl_emulated *e, struct ocl_queue *q); /* WAITS */
+/* After a failure: lets others use the real device, where this one holds it. */
+void ocl_emulate_drop(struct ocl_emulated *e);
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 

@@ -1,12 +1,14 @@
 /*
- * train: the loop that trains a net on one device, evaluation, prediction, checkpoints. One thread; the reference that
- * every other way of training must equal. Stands on nn, data and store.
+ * train: the loop that trains a net on one device, in one thread: the reference that every other way of training must
+ * equal; modules that train on devices of their own, a thread each; evaluation, prediction, checkpoints. Stands on sg,
+ * plan, data and store.
  */
 #ifndef CLUTCH_TRAIN_H
 #define CLUTCH_TRAIN_H
 
 #include "data.h"
-#include "nn.h"
+#include "plan.h"
+#include "sg.h"
 
 /* ---- what to do -------------------------------------------------------------------------------------------------- */
 
@@ -37,13 +39,31 @@ struct train_scaling {
     double mean[TRAIN_CHANNELS_MAX], deviation[TRAIN_CHANNELS_MAX];
 };
 
-/* ---- a net on a device ------------------------------------------------------------------------------------------- */
+/* ---- where to train ---------------------------------------------------------------------------------------------- */
 
-struct train; /* a net with its memory on one device; used by one thread */
+/* A module for each section of the net, in its order. */
+struct train_placement {
+    const struct plan_device *device; /* borrowed */
+    int device_count;
+    int on[PLAN_MODULES_MAX];         /* device of each module */
+    struct sg_spec coupling[PLAN_MODULES_MAX]; /* at the cut above each module but the last */
+    bool lockstep; /* every target is waited for within its step: slower, and the same bits each time */
+    int queue;     /* messages a mailbox holds */
+};
+enum { TRAIN_QUEUE = 4, TRAIN_QUEUE_MAX = 1024 };
 
-/* Memory of everything on the device, in bytes. */
+/* Couplings as the net's cuts name them; where a cut names none, or `words` is not NULL, those. ST_INPUT names the line
+ * of the cut. */
+MUST_USE enum st train_couplings(const struct nn_net *net, const char *words, struct sg_spec out[PLAN_MODULES_MAX]);
+
+/* ---- a net on its devices ---------------------------------------------------------------------------------------- */
+
+struct train; /* a net with its memory on one device, or in modules on several; used by one thread */
+
+/* Memory of everything on the device, in bytes; in modules: of all, on all devices. */
 struct train_memory {
     struct nn_memory net;
+    uint64_t couplings;       /* synthetic gradient modules and the like, with what they keep */
     uint64_t batch, pictures; /* a gathered batch with its losses; the data set, or its share while streaming */
     uint64_t total, available;
     bool streams;             /* pictures stay in host memory and are sent as they are needed */
@@ -56,9 +76,29 @@ struct train_memory {
 MUST_USE enum st train_open(struct ocl_device *device, const struct nn_net *net, const struct train_options *options,
                             const struct data_set *set, const struct train_scaling *scaling, int batch,
                             struct train_memory *memory, struct train **out);
+/* The same in modules, for training; none of the arguments may be NULL but `memory`. The placement is copied, its
+ * devices are borrowed. */
+MUST_USE enum st train_open_modules(const struct train_placement *placement, const struct nn_net *net,
+                                    const struct train_options *options, const struct data_set *set,
+                                    const struct train_scaling *scaling, struct train_memory *memory,
+                                    struct train **out);
 void train_close(struct train *t); /* accepts NULL */
-struct nn_module *train_module(struct train *t);
-struct mx *train_mx(struct train *t);
+
+/* What a module is; 0 is the lowest. A net on one device is one module. */
+struct train_module {
+    const char *device; /* its label */
+    int first, count;   /* layers */
+    struct nn_module *module;
+    const struct mx *mx;
+    struct sg_coupling *coupling; /* at the cut above it; NULL: none, or one without nets */
+    const struct sg_spec *spec;   /* NULL: the last module */
+    bool emulated;
+};
+int train_module_count(const struct train *t);
+struct train_module train_module_at(struct train *t, int k);
+/* One tensor of the net, as nn_tensor_at(net, tensor) names it. WAITS. */
+MUST_USE enum st train_read(struct train *t, int tensor, enum nn_part part, int slot, float *out);
+MUST_USE enum st train_write(struct train *t, int tensor, enum nn_part part, int slot, const float *in);
 
 MUST_USE enum st train_init(struct train *t); /* weights and data order from the seed; epoch 0 */
 
@@ -72,8 +112,18 @@ struct train_epoch {
     uint64_t step;      /* since the start of training */
     double seconds;     /* of training, evaluation not counted */
     double rate;        /* learning rate of the last step */
-    double busy;        /* share of wall time the device computed, from one timed step in a hundred; NAN: not known */
     struct train_result train;
+    int modules;
+    struct train_module_epoch {
+        double busy;        /* share of wall time the device computed for it, from timed steps; NAN: not known */
+        double stale_steps; /* mean of how many steps late targets came; 0 where none come */
+        uint64_t stale_most;
+        uint64_t updates, targets; /* of the module; targets learned from */
+        /* shares of wall time that its thread waited: for the module below, for the one above to take what it has,
+         * for the gradient it needs */
+        double wait_input, wait_space, wait_gradient;
+        double late;        /* emulated devices: share of wall time by which they were late, 0 where emulation held */
+    } module[PLAN_MODULES_MAX];
 };
 
 /* Called about every hundred steps with what is done of this epoch: steps, of how many, and the results so far. */
@@ -112,6 +162,25 @@ struct train_profile {
 };
 /* Trains on while measuring. ST_DEVICE where the device does not tell times. WAITS. */
 MUST_USE enum st train_profile_run(struct train *t, int windows, struct train_profile *out);
+/* How good the gradients at the cuts are: on one batch that was just trained on, each coupling's delta against the true
+ * one, back-propagated through all modules as they are now; over all elements of the batch. */
+struct train_alignment {
+    double cosine;     /* NAN where one of the two is zero */
+    double norm_ratio; /* |coupling's| / |true|; NAN where the true one is zero */
+};
+/* One for each cut; cuts whose coupling is exact give 1 and 1, frozen ones NAN. Between epochs. WAITS. */
+MUST_USE enum st train_probe(struct train *t, struct train_alignment out[PLAN_MODULES_MAX]);
+
+/* What devices and threads did in some steps of an epoch, on the clock of clock_ns(). */
+struct train_span {
+    const char *name; /* a kernel, a piece of work on an emulated device, or what a thread waited for */
+    int module;
+    bool waiting;     /* of the module's thread, else of its device */
+    uint64_t step, start_ns, end_ns;
+};
+/* The spans recorded so far, module by module; *n of them, valid until the next call. */
+MUST_USE enum st train_spans(struct train *t, const struct train_span **spans, int *n);
+
 int train_epochs_done(const struct train *t);
 uint64_t train_steps_done(const struct train *t);
 
@@ -124,6 +193,8 @@ MUST_USE enum st train_predict(struct train *t, const struct data_split *picture
 
 /* model.safetensors: parameters and state under PyTorch's names and shapes. */
 MUST_USE enum st train_save(struct train *t, const char *path);
+/* couplings.safetensors: those of the couplings' own nets, as cutK.netI.NAME; *none where there are no such. */
+MUST_USE enum st train_save_couplings(struct train *t, const char *path, bool *none);
 MUST_USE enum st train_load(struct train *t, const char *path);
 /* All that is needed to go on to the bit: parameters, state, optimiser slots, epoch and step. Between epochs only. */
 MUST_USE enum st train_save_checkpoint(struct train *t, const char *path);

@@ -37,7 +37,7 @@ enum st picture_first_weights(struct train *t, const struct nn_net *net, const s
         return ST_OK;
     struct nn_tensor tensor = nn_tensor_at(net, i);
     TRY(NEW(values, tensor.param->count));
-    TRY(nn_module_read(train_module(t), i, NN_PARAM, 0, values));
+    TRY(train_read(t, i, NN_PARAM, 0, values));
     struct store_tiles tiles = describe(values, tensor.param, f);
     TRY(store_tiles_draw(&tiles, &picture, &facts));
     snprintf(file, sizeof file, "pictures/%s.png", tensor.name);

@@ -60,8 +60,8 @@ void progress_epoch(const struct progress *p, const struct train_epoch *e, const
     char left[32], busy[16] = "-";
     clear_line(p);
     time_left(p, e->epoch, left, sizeof left);
-    if (isfinite(e->busy))
-        snprintf(busy, sizeof busy, "%.0f %%", 100 * e->busy);
+    if (isfinite(e->module[0].busy))
+        snprintf(busy, sizeof busy, "%.0f %%", 100 * e->module[0].busy);
     printf("%3d/%-3d  %10.4f  %8.4f  %11.4f  %8.4f  %9.0f  %5s%s%s%s\n", e->epoch, p->epochs, e->train.loss,
            e->train.accuracy, held->loss, held->accuracy, (double)e->train.samples / e->seconds, busy,
            e->epoch < p->epochs ? "   " : "", e->epoch < p->epochs ? left : "", e->epoch < p->epochs ? " left" : "");

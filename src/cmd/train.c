@@ -198,7 +198,7 @@ static enum st print_head(const struct session *c, const struct train_memory *m)
     if (d->validation.n)
         printf("%u held out, ", d->validation.n);
     printf("%u to test, %d classes\n", d->test.n, d->classes);
-    const struct mx *mx = train_mx(c->train);
+    const struct mx *mx = train_module_at(c->train, 0).mx;
     printf("device: %s, GEMM %s (%s)\n", ocl_device_label(c->hold.device), mx_gemm_name(mx), mx_tuning_note(mx));
     print_memory(m);
     printf("train:  %s, rate %g (%s), batch %d, %d epochs, seed %llu\n", o->optimizer, o->lr, o->schedule, o->batch,
@@ -245,7 +245,7 @@ static enum st start(struct session *c, const struct wishes *w)
     run_name(c->net, name, sizeof name);
     TRY(store_run_create(w->out, name, w->force, &c->run));
     c->folder = store_run_path(c->run);
-    TRY(run_facts_write(c->folder, &c->facts, c->hold.device, train_mx(c->train), c->net));
+    TRY(run_facts_write(c->folder, &c->facts, c->hold.device, train_module_at(c->train, 0).mx, c->net));
 out:
     return s;
 }
@@ -274,7 +274,8 @@ static double seconds_before(const char *folder)
 static void note_other_tuning(const struct session *c)
 {
     const json_t *module = json_array_get(json_object_get(c->facts.json, "modules"), 0);
-    const char *then = json_string_value(json_object_get(module, "tuning")), *now = mx_tuning_note(train_mx(c->train));
+    const char *then = json_string_value(json_object_get(module, "tuning"));
+    const char *now = mx_tuning_note(train_module_at(c->train, 0).mx);
     if (then && strcmp(then, now) != 0)
         note("products are computed otherwise than when the run began (%s; now %s): other bits will come out", then,
              now);
@@ -319,7 +320,8 @@ static json_t *metrics_json(const struct session *c, const struct train_epoch *e
         json_object_set_new(one, "validation_accuracy", json_real(validation->accuracy));
     }
     json_t *module = json_pack("{s:s, s:o, s:i}", "device", ocl_device_label(c->hold.device), "busy",
-                               isfinite(e->busy) ? json_real(e->busy) : json_null(), "stale_steps", 0);
+                               isfinite(e->module[0].busy) ? json_real(e->module[0].busy) : json_null(), "stale_steps",
+                               0);
     if (one)
         json_object_set_new(one, "modules", json_pack("[o]", module));
     else

@@ -34,7 +34,20 @@ void ocl_emulate_begin(struct ocl_emulated *e)
         monitor_wait(e->shared->turn);
     e->shared->taken = true;
     monitor_leave(e->shared->turn);
+    e->inside = true;
+    e->start_ns = e->ready_ns > e->free_ns ? e->ready_ns : e->free_ns;
     e->entered_ns = clock_ns();
+}
+
+void ocl_emulate_drop(struct ocl_emulated *e)
+{
+    if (!e->inside)
+        return;
+    e->inside = false;
+    monitor_enter(e->shared->turn);
+    e->shared->taken = false;
+    monitor_wake(e->shared->turn);
+    monitor_leave(e->shared->turn);
 }
 
 enum st ocl_emulate_end(struct ocl_emulated *e, struct ocl_queue *q)
@@ -43,12 +56,9 @@ enum st ocl_emulate_end(struct ocl_emulated *e, struct ocl_queue *q)
         return ST_OK;
     enum st s = ocl_wait(q);
     uint64_t now = clock_ns(), real = now - e->entered_ns;
-    monitor_enter(e->shared->turn);
-    e->shared->taken = false;
-    monitor_wake(e->shared->turn);
-    monitor_leave(e->shared->turn);
-    uint64_t slow = (uint64_t)((double)real * e->slowness), start = e->ready_ns > e->free_ns ? e->ready_ns : e->free_ns;
-    uint64_t end = start + slow; /* counted from there, so that the waking up of threads is no time of the device */
+    ocl_emulate_drop(e);
+    /* counted from when the work could start, so that the waking up of threads is no time of the device */
+    uint64_t slow = (uint64_t)((double)real * e->slowness), end = e->start_ns + slow;
     e->work_ns += real;
     e->busy_ns += slow;
     if (now > end) {

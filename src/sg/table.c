@@ -142,6 +142,11 @@ bool sg_frozen(const struct sg_spec *spec)
     return spec->kind->frozen;
 }
 
+bool sg_net_wanted(const struct sg_spec *spec)
+{
+    return spec->kind->net != NULL;
+}
+
 int sg_micro_batches(const struct sg_spec *spec)
 {
     return (int)option_of(spec, "micro", 1);

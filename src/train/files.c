@@ -1,5 +1,8 @@
-/* Weights and checkpoints as safetensors, under PyTorch's names. */
-#include "inside.h"
+/*
+ * Weights and checkpoints as safetensors: the net's under PyTorch's names, those of couplings as cutK.netI.NAME. A
+ * checkpoint has the optimiser's copies behind "optimizer.SLOT.", and the counts that learning rates and Adam go by.
+ */
+#include "team.h"
 
 #include "store.h"
 
@@ -59,7 +62,7 @@ static enum st add_tensor(struct list *l, struct train *t, int i, enum nn_part p
     struct nn_tensor tensor = nn_tensor_at(t->net, i);
     void *values;
     enum st s = list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values);
-    return s != ST_OK ? s : nn_module_read(t->module, i, part, slot, values);
+    return s != ST_OK ? s : train_read(t, i, part, slot, values);
 }
 
 static enum st add_model(struct list *l, struct train *t)
@@ -85,6 +88,104 @@ static int model_room(const struct train *t)
     return nn_tensor_count(t->net) + t->net->layer_count;
 }
 
+static void slot_prefix(int slot, char *out, size_t size)
+{
+    snprintf(out, size, "optimizer.%d.", slot);
+}
+
+/* ---- couplings --------------------------------------------------------------------------------------------------- */
+
+enum { COUPLING_SLOTS = 2 }; /* of Adam, which trains them */
+
+static struct sg_coupling *coupling_of(const struct train *t, int cut)
+{
+    return t->team ? t->team->worker[cut].coupling : NULL;
+}
+
+static int cut_count(const struct train *t)
+{
+    return t->team ? t->team->n - 1 : 0;
+}
+
+/* Tensors of all couplings, without their optimiser's copies. */
+static int couplings_room(const struct train *t)
+{
+    int n = 0;
+    for (int k = 0; k < cut_count(t); k++)
+        for (int i = 0; coupling_of(t, k) && i < sg_net_count(coupling_of(t, k)); i++)
+            n += nn_tensor_count(sg_net(coupling_of(t, k), i));
+    return n;
+}
+
+static void coupling_prefix(const char *before, int cut, int net, char *out, size_t size)
+{
+    snprintf(out, size, "%scut%d.net%d.", before, cut, net);
+}
+
+/* Parameters and state, or one slot of the optimiser. */
+static enum st add_coupling(struct list *l, struct train *t, int cut, int slot)
+{
+    enum st s = ST_OK;
+    char before[32] = "", prefix[64];
+    struct sg_coupling *c = coupling_of(t, cut);
+    if (slot >= 0)
+        slot_prefix(slot, before, sizeof before);
+    for (int i = 0; c && i < sg_net_count(c); i++) {
+        coupling_prefix(before, cut, i, prefix, sizeof prefix);
+        for (int k = 0; k < nn_tensor_count(sg_net(c, i)); k++) {
+            struct nn_tensor tensor = nn_tensor_at(sg_net(c, i), k);
+            enum nn_part part = slot >= 0 ? NN_SLOT : tensor.is_state ? NN_STATE : NN_PARAM;
+            void *values;
+            if (slot >= 0 && tensor.is_state)
+                continue;
+            TRY(list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values));
+            TRY(nn_module_read(sg_module(c, i), k, part, slot < 0 ? 0 : slot, values));
+        }
+    }
+out:
+    return s;
+}
+
+enum st train_save_couplings(struct train *t, const char *path, bool *none)
+{
+    enum st s = ST_OK;
+    struct list l = {0};
+    int room = couplings_room(t);
+    *none = room == 0;
+    if (*none)
+        return ST_OK;
+    TRY(list_open(&l, room));
+    for (int k = 0; k < cut_count(t); k++)
+        TRY(add_coupling(&l, t, k, -1));
+    TRY(store_tensors_write(path, l.tensor, l.n, NULL));
+out:
+    list_close(&l);
+    return s;
+}
+
+/* What modules have beside their tensors: counts of updates, and couplings. */
+static enum st add_modules(struct list *l, struct train *t)
+{
+    enum st s = ST_OK;
+    char prefix[32];
+    for (int k = 0; t->team && k < t->team->n; k++) {
+        snprintf(prefix, sizeof prefix, "module%d.", k);
+        TRY(add_number(l, prefix, "updates", (int64_t)t->team->worker[k].updates));
+    }
+    for (int k = 0; k < cut_count(t); k++) {
+        if (!coupling_of(t, k))
+            continue;
+        for (int slot = -1; slot < COUPLING_SLOTS; slot++)
+            TRY(add_coupling(l, t, k, slot));
+        snprintf(prefix, sizeof prefix, "cut%d.", k);
+        TRY(add_number(l, prefix, "updates", (int64_t)sg_updates(coupling_of(t, k))));
+    }
+out:
+    return s;
+}
+
+/* ---- saving ------------------------------------------------------------------------------------------------------ */
+
 enum st train_save(struct train *t, const char *path)
 {
     static const char *const metadata[] = {"format", "pt", NULL};
@@ -98,17 +199,13 @@ out:
     return s;
 }
 
-static void slot_prefix(int slot, char *out, size_t size)
-{
-    snprintf(out, size, "optimizer.%d.", slot);
-}
-
 enum st train_save_checkpoint(struct train *t, const char *path)
 {
     enum st s = ST_OK;
     struct list l = {0};
     char prefix[32];
-    TRY(list_open(&l, model_room(t) + t->optimizer->slots * nn_tensor_count(t->net) + 2));
+    int modules = 2 * train_module_count(t), couplings = (1 + COUPLING_SLOTS) * couplings_room(t);
+    TRY(list_open(&l, model_room(t) + t->optimizer->slots * nn_tensor_count(t->net) + modules + couplings + 2));
     TRY(add_model(&l, t));
     for (int slot = 0; slot < t->optimizer->slots; slot++) {
         slot_prefix(slot, prefix, sizeof prefix);
@@ -116,6 +213,7 @@ enum st train_save_checkpoint(struct train *t, const char *path)
             if (!nn_tensor_at(t->net, i).is_state)
                 TRY(add_tensor(&l, t, i, NN_SLOT, slot, prefix));
     }
+    TRY(add_modules(&l, t));
     TRY(add_number(&l, "train.", "epoch", t->epoch));
     TRY(add_number(&l, "train.", "step", (int64_t)t->step));
     TRY(store_tensors_write(path, l.tensor, l.n, NULL));
@@ -128,7 +226,7 @@ out:
 
 static enum st find(const struct store_file *file, const struct nn_tensor *t, const char *prefix, const float **values)
 {
-    char name[STORE_NAME_MAX];
+    char name[2 * STORE_NAME_MAX];
     const struct store_tensor *found;
     snprintf(name, sizeof name, "%s%s", prefix, t->name);
     enum st s = store_tensors_find(file, name, STORE_F32, t->param->rank, t->param->shape, &found);
@@ -149,7 +247,7 @@ static enum st load_tensors(struct train *t, const struct store_file *file, enum
                 continue;
             TRY(find(file, &tensor, prefix, &values));
             if (write)
-                TRY(nn_module_write(t->module, i, tensor.is_state ? NN_STATE : part, slot, values));
+                TRY(train_write(t, i, tensor.is_state ? NN_STATE : part, slot, values));
         }
 out:
     return s;
@@ -161,6 +259,52 @@ static enum st load_number(const struct store_file *file, const char *name, int6
     enum st s = store_tensors_find(file, name, STORE_I64, 0, NULL, &found);
     if (s == ST_OK)
         *out = *(const int64_t *)found->data;
+    return s;
+}
+
+static enum st load_coupling(struct train *t, const struct store_file *file, int cut, int slot)
+{
+    enum st s = ST_OK;
+    char before[32] = "", prefix[64];
+    struct sg_coupling *c = coupling_of(t, cut);
+    if (slot >= 0)
+        slot_prefix(slot, before, sizeof before);
+    for (int i = 0; i < sg_net_count(c); i++) {
+        coupling_prefix(before, cut, i, prefix, sizeof prefix);
+        for (int k = 0; k < nn_tensor_count(sg_net(c, i)); k++) {
+            struct nn_tensor tensor = nn_tensor_at(sg_net(c, i), k);
+            enum nn_part part = slot >= 0 ? NN_SLOT : tensor.is_state ? NN_STATE : NN_PARAM;
+            const float *values;
+            if (slot >= 0 && tensor.is_state)
+                continue;
+            TRY(find(file, &tensor, prefix, &values));
+            TRY(nn_module_write(sg_module(c, i), k, part, slot < 0 ? 0 : slot, values));
+        }
+    }
+out:
+    return s;
+}
+
+static enum st load_modules(struct train *t, const struct store_file *file)
+{
+    enum st s = ST_OK;
+    char name[32];
+    int64_t updates;
+    for (int k = 0; t->team && k < t->team->n; k++) {
+        snprintf(name, sizeof name, "module%d.updates", k);
+        TRY(load_number(file, name, &updates));
+        t->team->worker[k].updates = (uint64_t)updates;
+    }
+    for (int k = 0; k < cut_count(t); k++) {
+        if (!coupling_of(t, k))
+            continue;
+        for (int slot = -1; slot < COUPLING_SLOTS; slot++)
+            TRY(load_coupling(t, file, k, slot));
+        snprintf(name, sizeof name, "cut%d.updates", k);
+        TRY(load_number(file, name, &updates));
+        sg_set_updates(coupling_of(t, k), (uint64_t)updates);
+    }
+out:
     return s;
 }
 
@@ -193,6 +337,7 @@ enum st train_load_checkpoint(struct train *t, const char *path)
         slot_prefix(slot, prefix, sizeof prefix);
         TRY(load_tensors(t, file, NN_SLOT, slot, prefix));
     }
+    TRY(load_modules(t, file));
     t->epoch = (int)epoch;
     t->step = (uint64_t)step;
     t->step_in_epoch = 0;

@@ -37,7 +37,11 @@ MUST_USE enum st feed_batch(struct feed *f, uint32_t first, int rows, const stru
 
 /* ---- the loop ---------------------------------------------------------------------------------------------------- */
 
+struct team; /* team.h */
+
+/* In modules, `team` has all that belongs to a device, and device to x, feed and meter are not used. */
 struct train {
+    struct team *team;                     /* NULL: one module, trained by the loop */
     struct ocl_device *device;
     struct ocl_queue *queue;
     struct mx *mx;
@@ -61,5 +65,20 @@ struct train {
     uint64_t collected_ns;                 /* clock when the last wait for results ended */
     float meter[2 * WINDOW];               /* host copy: loss sum and correct count of each batch */
 };
+
+/* ST_INPUT where the pictures of a set do not fit the net. */
+MUST_USE enum st check_set(const struct nn_net *net, const struct data_set *set);
+const struct data_split *split_of(const struct data_set *set, int split);
+/* Steps of an epoch: the last batch may be smaller, but not too small for a layer to train on. */
+MUST_USE enum st count_steps(struct train *t);
+uint64_t largest_buffer(const struct nn_memory *m);
+/* (2, C) on the device: what pixels are multiplied by, and what is added. */
+MUST_USE enum st write_scale(struct ocl_queue *q, const struct train_scaling *scaling, struct ocl_buf *scale);
+/* ST_NUMERIC with advice where a sum of losses is not finite any more by that step. */
+MUST_USE enum st train_check_finite(const struct train *t, double loss, uint64_t step);
+
+/* What an epoch came to so far, from the sums over its samples. */
+void train_fill_epoch(const struct train *t, const struct train_result *sum, uint64_t start_ns,
+                      struct train_epoch *out);
 
 #endif

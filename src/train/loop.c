@@ -2,7 +2,7 @@
  * The loop, readable aloud: gather a batch, forward, loss, backward, optimiser step. Losses stay on the device and are
  * read every WINDOW steps.
  */
-#include "inside.h"
+#include "team.h"
 
 #include <math.h>
 
@@ -68,7 +68,7 @@ out:
     return s;
 }
 
-static enum st check_finite(const struct train *t, double loss)
+enum st train_check_finite(const struct train *t, double loss, uint64_t step)
 {
     if (isfinite(loss))
         return ST_OK;
@@ -77,7 +77,7 @@ static enum st check_finite(const struct train *t, double loss)
     return st_fail(ST_NUMERIC,
                    "the loss is not finite any more by step %llu: take a smaller --lr than %g, or a --warmup; "
                                "epochs saved before are good",
-                   (unsigned long long)t->step, t->options->lr);
+                   (unsigned long long)step, t->options->lr);
 }
 
 /* One step is timed by the device in each window: in its middle, or at the end of an epoch shorter than that. */
@@ -96,22 +96,38 @@ static enum st begin_epoch(struct train *t)
 {
     t->step_in_epoch = 0;
     t->traced = t->traced_ns = 0;
+    if (t->team)
+        return team_shuffle(t->team, t->options->seed, (uint32_t)t->epoch);
     return feed_shuffle(&t->feed[TRAIN_TRAINING], t->options->seed, (uint32_t)t->epoch);
 }
 
-static void fill_epoch(const struct train *t, const struct train_result *sum, uint64_t start_ns,
-                       struct train_epoch *out)
+void train_fill_epoch(const struct train *t, const struct train_result *sum, uint64_t start_ns,
+                      struct train_epoch *out)
 {
     double ns = (double)(clock_ns() - start_ns);
-    uint64_t samples = t->step_in_epoch * (uint64_t)t->batch, all = t->feed[TRAIN_TRAINING].split->n;
-    *out = (struct train_epoch){.epoch = t->epoch + 1, .step = t->step, .seconds = ns * 1e-9, .busy = NAN};
+    uint64_t samples = t->step_in_epoch * (uint64_t)t->batch, all = t->set->train.n;
+    *out = (struct train_epoch){.epoch = t->epoch + 1, .step = t->step, .seconds = ns * 1e-9, .modules = 1};
     out->train.samples = samples < all ? samples : all;
     out->train.loss = sum->loss / (double)out->train.samples;
     out->train.accuracy = sum->accuracy / (double)out->train.samples;
     out->rate = train_rate(t->options, t->step - 1, (uint64_t)t->options->epochs * t->steps_per_epoch,
                            t->steps_per_epoch);
+    out->module[0] = (struct train_module_epoch){.busy = NAN, .updates = t->step_in_epoch};
     if (t->traced)
-        out->busy = fmin(1, (double)t->traced_ns / (double)t->traced * (double)t->step_in_epoch / ns);
+        out->module[0].busy = fmin(1, (double)t->traced_ns / (double)t->traced * (double)t->step_in_epoch / ns);
+}
+
+static enum st team_epoch(struct train *t, const struct train_watch *watch, struct train_epoch *out)
+{
+    enum st s = ST_OK;
+    TRY(team_run(t->team, TRAIN_TRAINING, true, 0, t->steps_per_epoch, NULL, watch));
+    t->step += t->steps_per_epoch;
+    t->step_in_epoch = t->steps_per_epoch;
+    team_fill_epoch(t->team, out);
+    t->step_in_epoch = 0;
+    t->epoch++;
+out:
+    return s;
 }
 
 enum st train_epoch_run(struct train *t, const struct train_watch *watch, struct train_epoch *out)
@@ -120,13 +136,15 @@ enum st train_epoch_run(struct train *t, const struct train_watch *watch, struct
     struct train_result sum = {0};
     uint64_t start = clock_ns();
     TRY(begin_epoch(t));
+    if (t->team)
+        return team_epoch(t, watch, out);
     while (t->step_in_epoch < t->steps_per_epoch) {
         TRY(run_step(t));
         if (t->pending < WINDOW && t->step_in_epoch < t->steps_per_epoch)
             continue;
         TRY(collect(t, &sum));
-        fill_epoch(t, &sum, start, out);
-        TRY(check_finite(t, out->train.loss));
+        train_fill_epoch(t, &sum, start, out);
+        TRY(train_check_finite(t, out->train.loss, t->step));
         if (watch)
             watch->progress(watch->user, out, t->step_in_epoch, t->steps_per_epoch);
     }
@@ -136,9 +154,42 @@ out:
     return s;
 }
 
+/* Losses of steps [first, first + n) of the epoch, from sums over their samples to means. */
+static void means_of_losses(const struct train *t, uint64_t first, int n, double *losses)
+{
+    uint64_t all = t->set->train.n, batch = (uint64_t)t->batch;
+    for (int i = 0; i < n; i++) {
+        uint64_t left = all - (first + (uint64_t)i) * batch;
+        losses[i] /= (double)(left < batch ? left : batch);
+    }
+}
+
+static enum st team_steps(struct train *t, int n, double *losses)
+{
+    enum st s = ST_OK;
+    for (int done = 0, some; done < n; done += some) {
+        if (t->step_in_epoch == 0)
+            TRY(begin_epoch(t));
+        uint64_t left = t->steps_per_epoch - t->step_in_epoch;
+        some = left < (uint64_t)(n - done) ? (int)left : n - done;
+        TRY(team_run(t->team, TRAIN_TRAINING, true, t->step_in_epoch, (uint64_t)some, losses + done, NULL));
+        means_of_losses(t, t->step_in_epoch, some, losses + done);
+        t->step += (uint64_t)some;
+        t->step_in_epoch += (uint64_t)some;
+        if (t->step_in_epoch == t->steps_per_epoch) {
+            t->step_in_epoch = 0;
+            t->epoch++;
+        }
+    }
+out:
+    return s;
+}
+
 enum st train_steps(struct train *t, int n, double *losses)
 {
     enum st s = ST_OK;
+    if (t->team)
+        return team_steps(t, n, losses);
     for (int done = 0; done < n;) {
         struct train_result sum = {0};
         if (t->step_in_epoch == 0)
@@ -147,12 +198,11 @@ enum st train_steps(struct train *t, int n, double *losses)
         if (t->pending < WINDOW && t->step_in_epoch < t->steps_per_epoch && done + t->pending < n)
             continue;
         int count = t->pending;
-        uint64_t first = t->step_in_epoch - (uint64_t)count, all = t->feed[TRAIN_TRAINING].split->n;
         TRY(collect(t, &sum));
-        for (int i = 0; i < count; i++) {
-            uint64_t left = all - (first + (uint64_t)i) * (uint64_t)t->batch;
-            losses[done++] = t->meter[2 * i] / (double)(left < (uint64_t)t->batch ? left : (uint64_t)t->batch);
-        }
+        for (int i = 0; i < count; i++)
+            losses[done + i] = t->meter[2 * i];
+        means_of_losses(t, t->step_in_epoch - (uint64_t)count, count, losses + done);
+        done += count;
         if (t->step_in_epoch == t->steps_per_epoch) {
             t->step_in_epoch = 0;
             t->epoch++;
@@ -177,6 +227,8 @@ enum st train_init(struct train *t)
     enum st s = ST_OK;
     t->step = t->step_in_epoch = 0;
     t->epoch = 0;
+    if (t->team)
+        return team_init(t->team);
     for (int i = 0; i < t->optimizer->slots; i++) {
         struct mx_tensor slot = nn_module_slot(t->module, i);
         TRY(ocl_zero(t->queue, slot.buf, slot.off * sizeof(float), (size_t)slot.cols * sizeof(float)));
@@ -192,8 +244,10 @@ enum st train_evaluate(struct train *t, enum train_split split, struct train_res
 {
     enum st s = ST_OK;
     struct train_result sum = {0};
-    uint32_t n = t->feed[split].split ? t->feed[split].split->n : 0;
-    if (n == 0)
+    uint32_t n = t->set ? split_of(t->set, split)->n : 0;
+    if (n > 0 && t->team)
+        return team_evaluate(t->team, split, out);
+    if (n == 0 || !t->feed[split].split)
         TRY(st_fail(ST_INPUT, "nothing to evaluate: the split has no samples"));
     for (uint32_t first = 0; first < n;) {
         int rows = n - first < (uint32_t)t->batch ? (int)(n - first) : t->batch;
@@ -202,7 +256,7 @@ enum st train_evaluate(struct train *t, enum train_split split, struct train_res
         if (t->pending == WINDOW || first == n)
             TRY(collect(t, &sum));
     }
-    TRY(check_finite(t, sum.loss));
+    TRY(train_check_finite(t, sum.loss, t->step));
     *out = (struct train_result){.loss = sum.loss / n, .accuracy = sum.accuracy / n, .samples = n};
 out:
     return s;

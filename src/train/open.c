@@ -1,7 +1,7 @@
 /* Opening a net on a device: what it needs is counted first, refused where it does not fit, and then made. */
-#include "inside.h"
+#include "team.h"
 
-static enum st check_set(const struct nn_net *net, const struct data_set *set)
+enum st check_set(const struct nn_net *net, const struct data_set *set)
 {
     if (set->c != net->input.c || set->h != net->input.h || set->w != net->input.w) {
         /* a net may take the picture as a plain vector */
@@ -17,7 +17,7 @@ static enum st check_set(const struct nn_net *net, const struct data_set *set)
     return ST_OK;
 }
 
-static const struct data_split *split_of(const struct data_set *set, int split)
+const struct data_split *split_of(const struct data_set *set, int split)
 {
     return split == TRAIN_TRAINING ? &set->train : split == TRAIN_VALIDATION ? &set->validation : &set->test;
 }
@@ -42,7 +42,7 @@ static uint64_t pictures_bytes(const struct train *t, bool streams, uint64_t *la
     return all;
 }
 
-static uint64_t largest_buffer(const struct nn_memory *m)
+uint64_t largest_buffer(const struct nn_memory *m)
 {
     const uint64_t all[] = {m->params, m->grads, m->slots, m->state, m->activations, m->deltas, m->scratch};
     uint64_t largest = 0;
@@ -85,7 +85,7 @@ static enum st plan(const struct train *t, int slots, struct train_memory *m)
     return ST_OK;
 }
 
-static enum st write_scale(struct train *t, const struct train_scaling *scaling)
+enum st write_scale(struct ocl_queue *q, const struct train_scaling *scaling, struct ocl_buf *out)
 {
     enum st s = ST_OK;
     int channels = scaling->channels;
@@ -94,8 +94,8 @@ static enum st write_scale(struct train *t, const struct train_scaling *scaling)
         scale[k] = (float)(1 / (255 * scaling->deviation[k]));
         scale[channels + k] = (float)(-scaling->mean[k] / scaling->deviation[k]);
     }
-    TRY(ocl_write(t->queue, t->scale, 0, 2 * (size_t)channels * sizeof *scale, scale));
-    TRY(ocl_wait(t->queue));
+    TRY(ocl_write(q, out, 0, 2 * (size_t)channels * sizeof *scale, scale));
+    TRY(ocl_wait(q));
 out:
     return s;
 }
@@ -110,7 +110,7 @@ static enum st make_buffers(struct train *t, const struct train_scaling *scaling
     TRY(ocl_buf_create(t->device, 2 * batch * sizeof(float), &t->per_row));
     TRY(ocl_buf_create(t->device, sizeof t->meter, &t->meter_buf));
     TRY(ocl_buf_create(t->device, 2 * (size_t)channels * sizeof(float), &t->scale));
-    TRY(write_scale(t, scaling));
+    TRY(write_scale(t->queue, scaling, t->scale));
     for (int i = 0; i < 3; i++)
         if (wants_split(t, i))
             TRY(feed_open(t->mx, split_of(t->set, i), channels, hw, t->batch, i == TRAIN_TRAINING, streams,
@@ -125,7 +125,7 @@ out:
 }
 
 /* The last batch of an epoch may be smaller, but not too small for a layer to train on. */
-static enum st count_steps(struct train *t)
+enum st count_steps(struct train *t)
 {
     uint32_t n = t->set ? t->set->train.n : 0, least = 1;
     if (!t->options || !t->set)
@@ -179,6 +179,7 @@ void train_close(struct train *t)
 {
     if (!t)
         return;
+    team_close(t->team);
     /* after a failure commands may still run on these buffers; where even waiting fails, nothing runs any more */
     if (t->queue)
         (void)!ocl_wait(t->queue);
@@ -195,12 +196,45 @@ void train_close(struct train *t)
     mem_free(t);
 }
 
-struct nn_module *train_module(struct train *t)
+/* ---- modules ----------------------------------------------------------------------------------------------------- */
+
+int train_module_count(const struct train *t)
 {
-    return t->module;
+    return t->team ? t->team->n : 1;
 }
 
-struct mx *train_mx(struct train *t)
+struct train_module train_module_at(struct train *t, int k)
 {
-    return t->mx;
+    if (!t->team)
+        return (struct train_module){.device = ocl_device_label(t->device), .count = t->net->layer_count,
+                                     .module = t->module, .mx = t->mx};
+    const struct worker *w = &t->team->worker[k];
+    const struct nn_section *section = &t->net->section[k];
+    return (struct train_module){.device = w->place->label, .first = section->first, .count = section->count,
+                                 .module = w->module, .mx = w->mx, .coupling = w->coupling, .spec = w->spec,
+                                 .emulated = w->emulated.shared != NULL};
+}
+
+/* The module that has a tensor of the net, and the tensor's number there. */
+static struct nn_module *find_module(struct train *t, int *tensor)
+{
+    if (!t->team)
+        return t->module;
+    int k = t->team->n - 1;
+    while (k > 0 && *tensor < t->team->worker[k].net->tensor_first)
+        k--;
+    *tensor -= t->team->worker[k].net->tensor_first;
+    return t->team->worker[k].module;
+}
+
+enum st train_read(struct train *t, int tensor, enum nn_part part, int slot, float *out)
+{
+    struct nn_module *m = find_module(t, &tensor);
+    return nn_module_read(m, tensor, part, slot, out);
+}
+
+enum st train_write(struct train *t, int tensor, enum nn_part part, int slot, const float *in)
+{
+    struct nn_module *m = find_module(t, &tensor);
+    return nn_module_write(m, tensor, part, slot, in);
 }

@@ -117,7 +117,7 @@ static void check_tensor(int tensor, enum nn_part part, const char *prefix, doub
 {
     struct nn_tensor t = nn_tensor_at(run.net, tensor);
     float *values = (float *)host_doubles(t.param->count);
-    OK(nn_module_read(train_module(run.t), tensor, part, 0, values));
+    OK(train_read(run.t, tensor, part, 0, values));
     check_close(t.name, values, item(prefix, t.name, t.param->count), t.param->count, tolerance, 0);
 }
 
@@ -131,7 +131,7 @@ static void write_start(void)
         const double *start = item("init.", t.name, t.param->count);
         for (size_t k = 0; k < t.param->count; k++)
             values[k] = (float)start[k];
-        OK(nn_module_write(train_module(run.t), i, NN_PARAM, 0, values));
+        OK(train_write(run.t, i, NN_PARAM, 0, values));
     }
 }
 

@@ -186,8 +186,28 @@ static void test_similarity_by_every_provider(void **state)
             continue;
         for (int rows = 1; rows <= (device_small() ? 20 : 64); rows += 9) /* the last batch may have fewer rows */
             check_similarity_of(m, rows, 40, 10, 64);
+        if (!device_small())
+            check_similarity_of(m, 24, 2000, 10, 24); /* a product needs more scratch than the other */
         mx_close(m);
     }
+}
+
+/* First of all, before another test makes the kernels of its products. */
+static void test_similarity_is_prepared_whole(void **state)
+{
+    (void)state;
+    struct mx *m = NULL;
+    OK(mx_open(device_queue(), "tile", &m));
+    if (mx_prepare(m, MX_SIMILARITY, MX_IDENTITY) == ST_OK) { /* else a device without vectors */
+        struct similarity k = new_similarity(m, pair_random(3, 5, -1, 1), 2, NULL, 3);
+        struct ocl_counts before = ocl_counts();
+        OK(mx_similarity_loss(m, k.labels, 2, k.v.t, &k.work, k.delta.t, k.per_row.t));
+        struct ocl_counts after = ocl_counts();
+        assert_int_equal(after.kernels, before.kernels);
+        assert_int_equal(after.programs, before.programs);
+    }
+    device_done();
+    mx_close(m);
 }
 
 /* Values of a reference in another language, to six places: N and E round far below them. */
@@ -272,6 +292,7 @@ static void test_similarity_is_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        DEVICE_TEST(test_similarity_is_prepared_whole),
         DEVICE_TEST(test_squared_loss),
         DEVICE_TEST(test_squared_loss_of_nan),
         DEVICE_TEST(test_similarity),

@@ -24,7 +24,7 @@ static void test_learns_digits(void **state)
         assert_int_equal(e.train.samples, 2000);
         assert_true(e.train.loss < last);
         assert_true(e.seconds > 0);
-        assert_true(isnan(e.busy) || (e.busy > 0 && e.busy <= 1));
+        assert_true(isnan(e.module[0].busy) || (e.module[0].busy > 0 && e.module[0].busy <= 1));
         last = e.train.loss;
     }
     assert_int_equal(train_epochs_done(t), 4);
@@ -223,7 +223,7 @@ static void check_counts(bool stream)
     assert_int_equal(after.kernels - before.kernels, 0);
     assert_int_equal(after.writes - before.writes, stream ? 2 * STEPS : 0); /* pixels and labels */
     assert_in_range(after.waits - before.waits, 1, 2);
-    const char *provider = mx_gemm_name(train_mx(t));
+    const char *provider = mx_gemm_name(train_module_at(t, 0).mx);
     int launches = LAUNCHES + (strcmp(provider, "tile") ? BESIDES : 0) - (strcmp(provider, "clblast") ? 0 : PRODUCTS);
     assert_int_equal(after.launches - before.launches, STEPS * launches);
 }

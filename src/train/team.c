@@ -1,0 +1,217 @@
+/* A run of all workers: their threads, what they report, how they end. */
+#include "team.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WATCH_NS = 200000000 }; /* between two looks at how far a run is */
+
+/* ---- micro-batches ----------------------------------------------------------------------------------------------- */
+
+int team_micro(const struct team *team, int rows)
+{
+    int most = rows / team->batch_min;
+    return most < 1 ? 1 : most < team->micro ? most : team->micro;
+}
+
+int team_micro_rows(int rows, int micro, int m, int *first)
+{
+    *first = (int)((int64_t)rows * m / micro);
+    return (int)((int64_t)rows * (m + 1) / micro) - *first;
+}
+
+uint64_t team_samples(const struct team *team)
+{
+    return split_of(team->train->set, (int)team->split)->n;
+}
+
+/* ---- from workers ------------------------------------------------------------------------------------------------ */
+
+static void stop_mailboxes(struct team *team)
+{
+    for (int k = 0; k < team->n; k++) {
+        if (team->worker[k].to_above)
+            sg_mailbox_stop(team->worker[k].to_above);
+        if (team->worker[k].to_below)
+            sg_mailbox_stop(team->worker[k].to_below);
+    }
+}
+
+void team_fail(struct team *team, const struct worker *w, enum st s)
+{
+    if (s == ST_STOPPED)
+        return; /* somebody else has told why */
+    monitor_enter(team->changed);
+    if (team->failed == ST_OK) {
+        team->failed = s;
+        snprintf(team->message, sizeof team->message, "module %d on %s: %s", w->index, w->place->label, st_message());
+    }
+    monitor_leave(team->changed);
+    stop_mailboxes(team);
+}
+
+void team_report(struct team *team, double loss, double hits, uint64_t steps_done)
+{
+    monitor_enter(team->changed);
+    team->sum.loss += loss;
+    team->sum.accuracy += hits;
+    team->done = steps_done;
+    monitor_leave(team->changed);
+}
+
+/* ---- runs -------------------------------------------------------------------------------------------------------- */
+
+static void begin_counts(struct team *team)
+{
+    for (int k = 0; k < team->n; k++) {
+        struct worker *w = &team->worker[k];
+        w->epoch_updates = w->targets = w->stale_sum = w->stale_most = w->traced_steps = w->traced_ns = 0;
+        memset(w->wait_ns, 0, sizeof w->wait_ns);
+        w->busy_ns_before = w->emulated.busy_ns;
+        w->late_ns_before = w->emulated.late_ns;
+    }
+}
+
+/* With the monitor held: what is done so far, as an epoch that is not over. */
+static void watch_run(struct team *team, const struct train_watch *watch)
+{
+    struct train *t = team->train;
+    struct train_epoch sofar;
+    struct train_result sum = team->sum;
+    uint64_t done = team->done, step_before = t->step, in_epoch_before = t->step_in_epoch;
+    if (done == 0)
+        return;
+    struct train now = *t; /* workers read t->step; only this copy moves on */
+    now.step = step_before + done;
+    now.step_in_epoch = in_epoch_before + done;
+    monitor_leave(team->changed);
+    train_fill_epoch(&now, &sum, team->start_ns, &sofar);
+    watch->progress(watch->user, &sofar, done, team->steps);
+    monitor_enter(team->changed);
+}
+
+static void wait_for_workers(struct team *team, const struct train_watch *watch)
+{
+    monitor_enter(team->changed);
+    while (team->running > 0)
+        if (watch) {
+            monitor_wait_until(team->changed, clock_ns() + WATCH_NS);
+            if (team->running > 0)
+                watch_run(team, watch);
+        } else {
+            monitor_wait(team->changed);
+        }
+    monitor_leave(team->changed);
+}
+
+enum st team_run(struct team *team, enum train_split split, bool training, uint64_t first, uint64_t steps,
+                 double *losses, const struct train_watch *watch)
+{
+    enum st s = ST_OK;
+    team->split = split;
+    team->training = training;
+    team->first = first;
+    team->steps = steps;
+    team->losses = losses;
+    team->sum = (struct train_result){0};
+    team->done = 0;
+    team->failed = ST_OK;
+    team->running = team->n;
+    team->start_ns = clock_ns();
+    for (uint64_t i = 0; losses && i < steps; i++)
+        losses[i] = 0;
+    if (training)
+        begin_counts(team);
+    for (int k = 0; k < team->n && s == ST_OK; k++) {
+        s = thread_start(worker_run, &team->worker[k], &team->worker[k].thread);
+        if (s != ST_OK) {
+            stop_mailboxes(team); /* those that run end; the others never began */
+            monitor_enter(team->changed);
+            team->running -= team->n - k;
+            monitor_leave(team->changed);
+        }
+    }
+    wait_for_workers(team, watch);
+    for (int k = 0; k < team->n; k++) {
+        thread_join(team->worker[k].thread);
+        team->worker[k].thread = NULL;
+    }
+    if (s == ST_OK && team->failed != ST_OK)
+        s = st_fail(team->failed, "%s", team->message);
+    return s;
+}
+
+/* ---- epochs ------------------------------------------------------------------------------------------------------ */
+
+static struct train_module_epoch module_epoch(const struct worker *w, double ns, uint64_t steps)
+{
+    struct train_module_epoch e = {.busy = NAN, .updates = w->epoch_updates, .targets = w->targets,
+                                   .stale_most = w->stale_most};
+    if (w->targets)
+        e.stale_steps = (double)w->stale_sum / (double)w->targets;
+    if (w->emulated.shared) {
+        e.busy = fmin(1, (double)(w->emulated.busy_ns - w->busy_ns_before) / ns);
+        e.late = (double)(w->emulated.late_ns - w->late_ns_before) / ns;
+    } else if (w->traced_steps) {
+        e.busy = fmin(1, (double)w->traced_ns / (double)w->traced_steps * (double)steps / ns);
+    }
+    e.wait_input = (double)w->wait_ns[WAIT_INPUT] / ns;
+    e.wait_space = (double)w->wait_ns[WAIT_SPACE] / ns;
+    e.wait_gradient = (double)w->wait_ns[WAIT_GRADIENT] / ns;
+    return e;
+}
+
+void team_fill_epoch(struct team *team, struct train_epoch *out)
+{
+    train_fill_epoch(team->train, &team->sum, team->start_ns, out);
+    out->modules = team->n;
+    for (int k = 0; k < team->n; k++)
+        out->module[k] = module_epoch(&team->worker[k], out->seconds * 1e9, team->steps);
+}
+
+enum st team_shuffle(struct team *team, uint64_t seed, uint32_t epoch)
+{
+    return feed_shuffle(&team->worker[0].feed[TRAIN_TRAINING], seed, epoch);
+}
+
+enum st team_evaluate(struct team *team, enum train_split split, struct train_result *out)
+{
+    enum st s = ST_OK;
+    uint64_t n = split_of(team->train->set, (int)split)->n, batch = (uint64_t)team->train->batch;
+    TRY(team_run(team, split, false, 0, (n + batch - 1) / batch, NULL, NULL));
+    *out = (struct train_result){.loss = team->sum.loss / (double)n, .accuracy = team->sum.accuracy / (double)n,
+                                 .samples = n};
+out:
+    return s;
+}
+
+/* ---- spans ------------------------------------------------------------------------------------------------------- */
+
+enum st train_spans(struct train *t, const struct train_span **spans, int *n)
+{
+    enum st s = ST_OK;
+    size_t count = 0;
+    *spans = NULL;
+    *n = 0;
+    if (!t->team)
+        return ST_OK;
+    for (int k = 0; k < t->team->n; k++)
+        count += (size_t)t->team->worker[k].spans;
+    mem_free(t->team->all_spans);
+    TRY(NEW(t->team->all_spans, count));
+    for (int k = 0, at = 0; k < t->team->n; k++) {
+        const struct worker *w = &t->team->worker[k];
+        memcpy(t->team->all_spans + at, w->span, (size_t)w->spans * sizeof *w->span);
+        at += w->spans;
+    }
+    *spans = t->team->all_spans;
+    *n = (int)count;
+out:
+    return s;
+}
+
+enum st train_probe(struct train *t, struct train_alignment out[PLAN_MODULES_MAX])
+{
+    return t->team ? team_probe(t->team, out) : ST_OK;
+}

@@ -118,6 +118,7 @@ struct nn_section {
     int line;             /* of the cut behind it; of the loss, for the last one */
     const char *coupling; /* the words behind `cut`: "csg hidden=1"; "" for none, and for the last one */
     const char *on;       /* the word behind `on`: a device of the device grammar; "" for none */
+    int on_line;          /* where it stands */
 };
 
 struct nn_net {
@@ -143,6 +144,9 @@ MUST_USE enum st nn_net_parse_layers(const char *text, const char *origin, struc
 /* Section `k` as a net of its own: its layers keep their index, its tensors their name and starting values. Where it is
  * not the last, `classes` is the size of what it hands up. Caller frees, before the whole. */
 MUST_USE enum st nn_net_section(const struct nn_net *net, int k, struct nn_net **out);
+/* `count` layers from `first` on as a net of their own, computed as they are within the whole: neighbours that are not
+ * there are taken to hand over what they would. For measuring. Caller frees. */
+MUST_USE enum st nn_net_layers(const struct nn_net *net, int first, int count, struct nn_net **out);
 /* The same net with cuts before the `n` layers `at` (rising, 1 or more), the words `coupling` behind each. The net must
  * have no cuts. Caller frees. */
 MUST_USE enum st nn_net_split(const struct nn_net *net, const int *at, int n, const char *coupling,

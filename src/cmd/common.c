@@ -11,6 +11,10 @@ enum st device_open(const char *spec, struct device_hold *h)
     *h = (struct device_hold){0};
     TRY(ocl_world_open(&h->world));
     TRY(ocl_pick_devices(h->world, spec, &picks, &n));
+    for (int i = 0; i < n; i++)
+        if (picks[i].emulation.slowness > 0)
+            TRY(st_fail(ST_INPUT, "--devices '%s': emulated devices are for modules of a net, and this runs on one "
+                        "real device", spec));
     TRY(ocl_device_open(h->world, &picks[0], &h->device));
     if (n > 1)
         note("using the first of %d devices picked: %s", n, ocl_device_label(h->device));

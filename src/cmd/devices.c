@@ -6,7 +6,7 @@
 static bool is_picked(const struct ocl_pick *picks, int n, int device, int *parts)
 {
     for (int i = 0; i < n; i++)
-        if (picks[i].device == device) {
+        if (picks[i].device == device && picks[i].emulation.slowness == 0) {
             *parts = picks[i].parts;
             return true;
         }
@@ -30,6 +30,19 @@ static void print_device(const struct ocl_facts *f, int parts)
     printf("       %s\n", tuned);
 }
 
+static void print_emulated(const struct ocl_world *w, const struct ocl_pick *pick)
+{
+    const struct ocl_emulation *e = &pick->emulation;
+    const struct ocl_facts *f = ocl_facts_at(w, pick->device);
+    printf("emulated  virtual#%d  %gx slower than %d:%d %s, which it shares", e->number, e->slowness, f->platform,
+           f->index, f->name);
+    if (e->latency_ns > 0)
+        printf("; messages take %g us", e->latency_ns * 1e-3);
+    if (e->bytes_per_ns > 0)
+        printf("; links of %g MB/s", e->bytes_per_ns * 1e3);
+    printf("\n");
+}
+
 static void print_human(const struct ocl_world *w, const struct ocl_pick *picks, int n)
 {
     for (int p = 0; p < ocl_platform_count(w); p++) {
@@ -41,6 +54,9 @@ static void print_human(const struct ocl_world *w, const struct ocl_pick *picks,
                 print_device(ocl_facts_at(w, i), parts);
         }
     }
+    for (int i = 0; i < n; i++)
+        if (picks[i].emulation.slowness > 0)
+            print_emulated(w, &picks[i]);
     if (ocl_device_count(w) == 0)
         printf("no OpenCL device found; on Debian, `apt install pocl-opencl-icd` makes the CPU one\n");
 }
@@ -54,6 +70,21 @@ static json_t *device_json(const struct ocl_facts *f, int parts)
                      (json_int_t)f->memory_bytes, "buffer_bytes_max", (json_int_t)f->buffer_bytes_max, "local_bytes",
                      (json_int_t)f->local_bytes, "available", (int)f->available, "compiler", (int)f->compiler, "parts",
                      parts);
+}
+
+static enum st add_emulated(const struct ocl_world *w, const struct ocl_pick *pick, json_t *devices)
+{
+    const struct ocl_emulation *e = &pick->emulation;
+    const struct ocl_facts *f = ocl_facts_at(w, pick->device);
+    char id[32], shares[32];
+    snprintf(id, sizeof id, "virtual#%d", e->number);
+    snprintf(shares, sizeof shares, "%d:%d", f->platform, f->index);
+    json_t *one = json_pack("{s:s, s:b, s:s, s:f, s:f, s:f}", "id", id, "emulated", 1, "shares", shares, "slowness",
+                            e->slowness, "latency_us", e->latency_ns * 1e-3, "megabytes_per_second",
+                            e->bytes_per_ns * 1e3);
+    enum st s = json_check(one);
+    json_array_append_new(devices, one);
+    return s;
 }
 
 static enum st print_json(const struct ocl_world *w, const struct ocl_pick *picks, int n)
@@ -82,6 +113,9 @@ static enum st print_json(const struct ocl_world *w, const struct ocl_pick *pick
         json_object_set_new(one, "tuned", tuned_json(f));
         json_array_append_new(json_object_get(root, "devices"), one);
     }
+    for (int i = 0; i < n; i++)
+        if (picks[i].emulation.slowness > 0)
+            TRY(add_emulated(w, &picks[i], json_object_get(root, "devices")));
     TRY(json_line(root, &line));
     printf("%s\n", line.s);
 out:

@@ -6,6 +6,8 @@
 #include "data.h"
 #include "nn.h"
 #include "ocl.h"
+#include "plan.h"
+#include "sg.h"
 #include "store.h"
 #include "train.h"
 
@@ -19,7 +21,7 @@ struct command {
     enum st (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_bench, cmd_tune;
+extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_bench, cmd_tune, cmd_plan;
 
 const char *cmd_version(void);
 
@@ -50,13 +52,28 @@ MUST_USE enum st args_parse(struct arg_list *list, int argc, char **argv);
 
 /* ---- what several commands do ------------------------------------------------------------------------------------ */
 
-/* The world and the first device that `spec` picks; others picked are named as not used. */
+/* The world and the first device that `spec` picks; others picked are named as not used. Emulated ones are ST_INPUT. */
 struct device_hold {
     struct ocl_world *world;
     struct ocl_device *device;
 };
 MUST_USE enum st device_open(const char *spec, struct device_hold *h);
 void device_close(struct device_hold *h);
+
+/* The world and all devices that `spec` picks, as places for modules; emulated ones share one opened device. */
+struct devices_hold {
+    struct ocl_world *world;
+    int n;
+    struct plan_device device[PLAN_DEVICES_MAX];
+    struct ocl_pick pick[PLAN_DEVICES_MAX]; /* what each is */
+};
+MUST_USE enum st devices_open(const char *spec, struct devices_hold *h);
+void devices_close(struct devices_hold *h);
+/* Which of the devices each section of the net demands: pinned[k] for the word behind its `on`, -1 where there is none.
+ * A word is of the device grammar, `virtual` (any emulated one), or names one of several by its number: `virtual:2`,
+ * `0:0/2:1`. Where it means several, the first that no section before has; where those have all, the first. ST_INPUT
+ * names the line, the word and the devices. */
+MUST_USE enum st devices_resolve_on(const struct devices_hold *h, const struct nn_net *net, int *pinned);
 
 /* Measures products of a device that has no tuning file, for about three seconds, and writes one; says so in a note, as
  * it does of whatever goes wrong. Not with `no` (--no-tune) or CLUTCH_TUNE=off. */

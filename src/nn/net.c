@@ -239,6 +239,7 @@ static enum st read_on(struct reader *r)
     if (section->on[0])
         return FAIL(r, "a second device for one module: it is on '%s'", section->on);
     section->on = join_words(r);
+    section->on_line = r->line;
     return section->on ? ST_OK : ST_MEMORY;
 }
 

@@ -11,25 +11,32 @@ static int tensors_before(const struct nn_net *net, int layer)
     return n;
 }
 
-enum st nn_net_section(const struct nn_net *net, int k, struct nn_net **out)
+enum st nn_net_layers(const struct nn_net *net, int first, int count, struct nn_net **out)
 {
     enum st s = ST_OK;
     struct nn_net *own = NULL;
-    const struct nn_section *section = &net->section[k];
-    const struct nn_layer *first = &net->layer[section->first], *last = first + section->count - 1;
     TRY(new_net("", net->origin, &own));
-    memcpy(own->layer, first, (size_t)section->count * sizeof *first);
-    own->section[0] = *section;
-    own->section[0].first = 0;
-    own->layer_count = section->count;
-    own->input = first->in;
-    own->classes = nn_size(last->out);
-    own->tensor_first = tensors_before(net, section->first);
+    memcpy(own->layer, net->layer + first, (size_t)count * sizeof *own->layer);
+    own->section[0].count = own->layer_count = count;
+    own->input = own->layer[0].in;
+    own->classes = nn_size(own->layer[count - 1].out);
+    own->tensor_first = tensors_before(net, first);
     place_tensors(own);
     *out = own;
     own = NULL;
 out:
     nn_net_free(own);
+    return s;
+}
+
+enum st nn_net_section(const struct nn_net *net, int k, struct nn_net **out)
+{
+    const struct nn_section *section = &net->section[k];
+    enum st s = nn_net_layers(net, section->first, section->count, out);
+    if (s == ST_OK) {
+        (*out)->section[0] = *section;
+        (*out)->section[0].first = 0;
+    }
     return s;
 }
 

@@ -37,9 +37,9 @@ out:
 
 static json_t *span_event(const struct train_span *span, uint64_t start_ns)
 {
+    double at_us = (double)(span->start_ns - start_ns) * 1e-3, us = (double)(span->end_ns - span->start_ns) * 1e-3;
     return json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:I}}", "name", span->name, "cat",
-                     span->waiting ? "wait" : "work", "ph", "X", "ts", (double)(span->start_ns - start_ns) * 1e-3, "dur",
-                     (double)(span->end_ns - span->start_ns) * 1e-3, "pid", span->module, "tid",
+                     span->waiting ? "wait" : "work", "ph", "X", "ts", at_us, "dur", us, "pid", span->module, "tid",
                      span->waiting ? THREAD_ROW : DEVICE_ROW, "args", "step", (json_int_t)span->step);
 }
 

@@ -147,6 +147,11 @@ bool sg_net_wanted(const struct sg_spec *spec)
     return spec->kind->net != NULL;
 }
 
+int sg_batch_min(const struct sg_spec *spec)
+{
+    return option_of(spec, "hidden", 0) > 0 ? 2 : 1; /* hidden layers come with batch norm */
+}
+
 int sg_micro_batches(const struct sg_spec *spec)
 {
     return (int)option_of(spec, "micro", 1);

@@ -127,12 +127,27 @@ void batch_fill(struct batch *b, int rows)
     batch_send(b);
 }
 
+static float *receive(struct mx_tensor t, int rows)
+{
+    size_t n = (size_t)rows * (size_t)t.cols;
+    float *values = host_floats(n);
+    OK(ocl_read(device_queue(), t.buf, t.off * sizeof *values, n * sizeof *values, values));
+    return values;
+}
+
 float *batch_delta(const struct batch *b)
 {
-    size_t n = (size_t)b->rows * (size_t)b->n;
-    float *values = host_floats(n);
-    OK(ocl_read(device_queue(), b->delta.buf, b->delta.off * sizeof *values, n * sizeof *values, values));
-    return values;
+    return receive(b->delta, b->rows);
+}
+
+void batch_unchanged(const struct batch *b)
+{
+    const float *h = receive(b->h, b->rows), *target = receive(b->target, b->rows);
+    uint32_t *label = (uint32_t *)(void *)host_doubles((size_t)b->rows);
+    for (int i = 0; i < b->rows * b->n; i++)
+        assert_true(h[i] == (float)b->x[i] && target[i] == (float)b->t[i]);
+    device_read(b->labels, (size_t)b->rows * sizeof *label, label);
+    assert_memory_equal(label, b->label, (size_t)b->rows * sizeof *label);
 }
 
 /* ---- the twin of a net ------------------------------------------------------------------------------------------- */

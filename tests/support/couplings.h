@@ -41,6 +41,8 @@ struct batch batch_new(int rows, int n, int classes);
 void batch_fill(struct batch *b, int rows);
 /* What the host has of them, to the device. */
 void batch_send(struct batch *b);
+/* The device's h, labels and target are still what was sent. */
+void batch_unchanged(const struct batch *b);
 float *batch_delta(const struct batch *b); /* the device's delta */
 
 /* ---- the twin of a net ------------------------------------------------------------------------------------------- */

@@ -269,7 +269,8 @@ static void check_message(const struct sg_message *m, int index)
 static void test_a_sender_and_a_receiver(void **state)
 {
     (void)state;
-    struct sender s = {0};
+    static struct sender s; /* its thread may outlive a test that failed, until the teardown */
+    s = (struct sender){0};
     struct sg_message *held[CAPACITY];
     struct rng r;
     int taken = 0, released = 0, empty = 0;
@@ -302,6 +303,70 @@ static void test_a_sender_and_a_receiver(void **state)
     assert_int_equal(counts.taken, MESSAGES);
     assert_in_range(counts.most, 1, CAPACITY);
     print_message("most %d of %d, full %d times, empty %d times\n", counts.most, CAPACITY, s.refused, empty);
+}
+
+/* ---- from device to device --------------------------------------------------------------------------------------- */
+
+enum { TRANSFERS = 500 };
+
+/* A queue of its own in a thread of its own, and a buffer that its messages come from. */
+struct device_sender {
+    struct ocl_queue *queue;
+    struct ocl_buf *buf;
+    enum st status;
+};
+
+static void send_from_device(void *user)
+{
+    struct device_sender *d = user;
+    enum st s = ST_OK;
+    float values[ROWS * COLS];
+    for (uint64_t step = 0; step < TRANSFERS; step++) {
+        struct sg_message *m;
+        struct ocl_event read;
+        for (int i = 0; i < ROWS * COLS; i++)
+            values[i] = value(step, i);
+        TRY(ocl_write(d->queue, d->buf, 0, sizeof values, values));
+        TRY(sg_mailbox_claim(box, true, &m));
+        TRY(ocl_read_start(d->queue, d->buf, 0, sizeof values, m->data, &read));
+        TRY(ocl_flush(d->queue));
+        TRY(ocl_event_wait(&read));
+        m->step = step;
+        m->rows = ROWS;
+        sg_mailbox_send(box, m, 0);
+    }
+out:
+    d->status = s;
+    if (s != ST_OK)
+        sg_mailbox_stop(box);
+}
+
+static void test_from_queue_to_queue(void **state)
+{
+    (void)state;
+    static struct device_sender d;
+    d = (struct device_sender){0};
+    struct ocl_buf *in = device_bytes(NULL, ROWS * COLS * sizeof(float));
+    d.buf = device_bytes(NULL, ROWS * COLS * sizeof(float));
+    OK(ocl_queue_open(ocl_queue_device(device_queue()), &d.queue));
+    OK(sg_mailbox_open(d.queue, 2, ROWS, COLS, false, no_link, &box));
+    OK(thread_start(send_from_device, &d, &helper));
+    for (uint64_t step = 0; step < TRANSFERS; step++) {
+        struct sg_message *m = take(true);
+        struct ocl_event write;
+        float got[ROWS * COLS];
+        OK(ocl_write_start(device_queue(), in, 0, sizeof got, m->data, &write));
+        OK(ocl_flush(device_queue()));
+        OK(ocl_event_wait(&write));
+        assert_int_equal(m->step, step);
+        sg_mailbox_release(box, m);
+        device_read(in, sizeof got, got);
+        for (int i = 0; i < ROWS * COLS; i++)
+            assert_true(got[i] == value(step, i));
+    }
+    close_box();
+    assert_int_equal(d.status, ST_OK);
+    ocl_queue_close(d.queue);
 }
 
 /* ---- stopping ---------------------------------------------------------------------------------------------------- */
@@ -411,6 +476,7 @@ int main(void)
         TEST(test_sent_now),
         TEST(test_message_on_its_way_is_not_there),
         TEST(test_a_sender_and_a_receiver),
+        TEST(test_from_queue_to_queue),
         TEST(test_stop_wakes_a_claim),
         TEST(test_stop_wakes_a_take),
         TEST(test_stop_wakes_a_take_of_what_is_on_its_way),

@@ -248,5 +248,6 @@ out:
     return s;
 }
 
-const struct command cmd_compare = {.name = "compare", .summary = "couplings side by side, on the same modules and data",
+const struct command cmd_compare = {.name = "compare",
+                                    .summary = "couplings side by side, on the same modules and data",
                                     .run = run};

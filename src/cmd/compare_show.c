@@ -132,8 +132,9 @@ static void print_row(const struct compare *c, const struct compare_row *r)
             used += n > 0 ? (size_t)n : 0;
         }
     }
-    printf("%-22s %9.1f %9.2f %9.2f %10s %9.2f%-7s %s\n", r->name, mean_rate(r), mean_rate(r) / mean_rate(locked_row(c)),
-           mean_rate(r) / mean_rate(&c->row[0]), when, 100 * mean_final(r), spread, modules);
+    double rate = mean_rate(r);
+    printf("%-22s %9.1f %9.2f %9.2f %10s %9.2f%-7s %s\n", r->name, rate, rate / mean_rate(locked_row(c)),
+           rate / mean_rate(&c->row[0]), when, 100 * mean_final(r), spread, modules);
 }
 
 static void print_table(const struct compare *c)

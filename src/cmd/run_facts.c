@@ -127,25 +127,36 @@ static enum st read_options(json_t *options, struct train_options *o)
     return train_check_options(o);
 }
 
+/* A text that may be missing or null. */
+static enum st read_word(const json_t *options, const char *name, const char **out)
+{
+    const json_t *word = json_object_get(options, name);
+    *out = json_string_value(word);
+    return *out || !word || json_is_null(word) ? ST_OK : st_fail(ST_INPUT, "options: %s is no text", name);
+}
+
 /* What runs in modules have besides; older runs do not. */
 static enum st read_modules(json_t *root, json_t *options, struct run_facts *f)
 {
+    enum st s = ST_OK;
     json_t *modules = json_object_get(root, "modules");
     int lockstep = 0;
     json_error_t error;
     f->queue = TRAIN_QUEUE;
-    if (json_unpack_ex(options, &error, 0, "{s?:s?, s?:s?, s?:b, s?:i}", "devices", &f->devices, "couple", &f->couple,
-                       "lockstep", &lockstep, "queue", &f->queue) != 0)
-        return st_fail(ST_INPUT, "options: %s", error.text);
+    TRY(read_word(options, "devices", &f->devices));
+    TRY(read_word(options, "couple", &f->couple));
+    if (json_unpack_ex(options, &error, 0, "{s?:b, s?:i}", "lockstep", &lockstep, "queue", &f->queue) != 0)
+        TRY(st_fail(ST_INPUT, "options: %s", error.text));
     f->lockstep = lockstep;
     for (size_t k = 0; k < json_array_size(modules) && k < PLAN_MODULES_MAX; k++) {
         const json_t *place = json_object_get(json_array_get(modules, k), "place");
         if (!json_is_integer(place) || json_integer_value(place) < 0 || json_integer_value(place) >= PLAN_DEVICES_MAX)
-            return ST_OK;
+            break;
         f->on[k] = (int)json_integer_value(place);
         f->module_count = (int)k + 1;
     }
-    return ST_OK;
+out:
+    return s;
 }
 
 static enum st read_root(json_t *root, struct run_facts *f)

@@ -6,7 +6,7 @@ load common
         good $word
         [[ $output == "clutch trains"* && $output == *"clutch predict "* ]]
     done
-    for command in devices train eval predict plan bench tune; do
+    for command in devices train eval predict plan compare bench tune; do
         for word in --help -h; do
             good "$command" $word
             [[ $output == "usage: clutch $command "* && $output == *"--devices"* ]]
@@ -26,8 +26,8 @@ load common
 
 @test "unknown commands and options" {
     REFUSED_BY=clutch
-    refused "unknown command 'frob'; known: devices train eval predict plan bench tune" frob --data digits
-    refused "unknown command '--frob'; known: devices train eval predict plan bench tune" --frob
+    refused "unknown command 'frob'; known: devices train eval predict plan compare bench tune" frob --data digits
+    refused "unknown command '--frob'; known: devices train eval predict plan compare bench tune" --frob
     unset REFUSED_BY
     refused "unknown option '--frob'; known: --devices --json" devices --frob
     refused "unknown option '--epochs=3'; known: --data --devices --json" eval run --epochs=3

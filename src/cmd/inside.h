@@ -87,7 +87,7 @@ struct modules_wish {
     int batch;
     bool lockstep, no_tune;
     const int *on;                /* (PLAN_MODULES_MAX) the devices of the net's modules, as an earlier run had them;
-                                     NULL: to be planned */
+                                     NULL, or one is not here: to be planned */
 };
 
 /* Devices, and where the modules of a net go on them. */

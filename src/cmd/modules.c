@@ -81,6 +81,16 @@ out:
     return s;
 }
 
+/* The places of an earlier run, where all of them are here. */
+static bool take_places(struct modules *m, const struct nn_net *net, const int *on)
+{
+    for (int k = 0; k < net->section_count; k++)
+        if (on[k] >= m->hold.n)
+            return false;
+    memcpy(m->placement.on, on, sizeof m->placement.on);
+    return true;
+}
+
 enum st modules_open(const struct nn_net *net, const struct modules_wish *w, struct modules *m)
 {
     enum st s = ST_OK;
@@ -94,9 +104,7 @@ enum st modules_open(const struct nn_net *net, const struct modules_wish *w, str
     m->placement.queue = (int)w->queue;
     for (int i = 0; i < m->hold.n; i++)
         TRY(tune_at_first_use(m->hold.device[i].device, w->no_tune));
-    if (w->on)
-        memcpy(m->placement.on, w->on, sizeof m->placement.on);
-    else
+    if (!w->on || !take_places(m, net, w->on))
         TRY(plan_modules(m, net, w));
     if (m->split)
         TRY(couplings_of(m->split, w->couple, m->placement.coupling));

@@ -318,15 +318,22 @@ static double seconds_before(const char *folder)
     return seconds;
 }
 
-/* Sums in another order round otherwise: a resumed run then ends near the same place, but not on the same bits. */
-static void note_other_tuning(const struct session *c)
+/* Sums in another order round otherwise: a resumed run then ends near the same place, but not on the same bits. Devices
+ * that were asked for now are no news. */
+static void note_changes(const struct session *c, bool other_devices)
 {
-    const json_t *module = json_array_get(json_object_get(c->facts.json, "modules"), 0);
-    const char *then = json_string_value(json_object_get(module, "tuning"));
-    const char *now = mx_tuning_note(train_module_at(c->train, 0).mx);
-    if (then && strcmp(then, now) != 0)
-        note("products are computed otherwise than when the run began (%s; now %s): other bits will come out", then,
-             now);
+    for (int k = 0; k < train_module_count(c->train); k++) {
+        const json_t *module = json_array_get(json_object_get(c->facts.json, "modules"), (size_t)k);
+        const char *tuning = json_string_value(json_object_get(module, "tuning"));
+        const char *device = json_string_value(json_object_get(module, "device"));
+        struct train_module m = train_module_at(c->train, k);
+        if (device && !other_devices && strcmp(device, m.device) != 0)
+            note("module %d was on %s when the run began, and is on %s now: other bits will come out", k, device,
+                 m.device);
+        else if (tuning && strcmp(tuning, mx_tuning_note(m.mx)) != 0)
+            note("products are computed otherwise than when the run began (%s; now %s): other bits will come out",
+                 tuning, mx_tuning_note(m.mx));
+    }
 }
 
 static enum st resume(struct session *c, const struct wishes *w)
@@ -348,7 +355,7 @@ static enum st resume(struct session *c, const struct wishes *w)
                                         .batch = f->options.batch, .lockstep = f->lockstep, .no_tune = true,
                                         .modules = c->net->section_count, .on = same_places ? f->on : NULL}));
     TRY(open_training(c, w));
-    note_other_tuning(c);
+    note_changes(c, w->devices != NULL);
     TRY(train_load_checkpoint(c->train, path));
     TRY(store_run_open(w->resume, &c->run));
     c->folder = store_run_path(c->run);

@@ -84,9 +84,9 @@ MUST_USE enum st store_tiles_draw(const struct store_tiles *tiles, struct store_
 struct store_run; /* a run folder being written */
 
 /* Makes `path` a run folder with pictures/ in it. An existing one that is not empty is ST_INPUT unless `force`, which
- * removes the files a run writes (metrics.jsonl, model.safetensors, checkpoint.safetensors, run.json, trace.json, the
- * PNGs in pictures/) and no others. A folder that cannot be made or written is ST_INPUT. `path` NULL takes the first
- * free of runs/NAME-001, -002, ... and then only `name` counts. */
+ * removes the files a run writes (metrics.jsonl, model.safetensors, checkpoint.safetensors, couplings.safetensors,
+ * run.json, trace.json, the PNGs in pictures/) and no others. A folder that cannot be made or written is ST_INPUT.
+ * `path` NULL takes the first free of runs/NAME-001, -002, ... and then only `name` counts. */
 MUST_USE enum st store_run_create(const char *path, const char *name, bool force, struct store_run **out);
 /* Goes on writing to a run folder that is there. */
 MUST_USE enum st store_run_open(const char *path, struct store_run **out);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const char *const written[] = {"metrics.jsonl", "model.safetensors", "checkpoint.safetensors", "run.json",
-                                      "trace.json"};
+                                      "couplings.safetensors", "trace.json"};
 
 struct store_run {
     char path[PATH_MAX], pictures[PATH_MAX], metrics[PATH_MAX];

@@ -151,6 +151,8 @@ MUST_USE enum st nn_net_layers(const struct nn_net *net, int first, int count, s
  * have no cuts. Caller frees. */
 MUST_USE enum st nn_net_split(const struct nn_net *net, const int *at, int n, const char *coupling,
                               struct nn_net **out);
+/* The same net without its cuts, and without `on`. Caller frees. */
+MUST_USE enum st nn_net_join(const struct nn_net *net, struct nn_net **out);
 /* Whether a cut before layer i may stand there: an activation that the layer before it computes cannot be parted from
  * it. */
 bool nn_net_may_cut(const struct nn_net *net, int i);

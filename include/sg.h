@@ -39,6 +39,8 @@ bool sg_wants_targets(const struct sg_spec *spec);
 bool sg_frozen(const struct sg_spec *spec);
 /* It has something to open: exact and none do not. */
 bool sg_net_wanted(const struct sg_spec *spec);
+/* Samples that its nets need to train on. */
+int sg_batch_min(const struct sg_spec *spec);
 /* Samples that a step's batch is cut into (exact as a pipeline, GPipe, arXiv 1811.06965); 1 for all others. */
 int sg_micro_batches(const struct sg_spec *spec);
 /* Probability with which a step updates the module. */

@@ -21,7 +21,7 @@ struct command {
     enum st (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_bench, cmd_tune, cmd_plan;
+extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_bench, cmd_tune, cmd_plan, cmd_compare;
 
 const char *cmd_version(void);
 
@@ -75,6 +75,39 @@ void devices_close(struct devices_hold *h);
  * names the line, the word and the devices. */
 MUST_USE enum st devices_resolve_on(const struct devices_hold *h, const struct nn_net *net, int *pinned);
 
+/* Couplings as train_couplings() tells them; in a net without cuts, out[0] is what its cuts would be. */
+MUST_USE enum st couplings_of(const struct nn_net *net, const char *words, struct sg_spec out[PLAN_MODULES_MAX]);
+/* What a coupling would cost at each place for a cut. spec: as couplings_of() gives them. */
+void couplings_cost(const struct nn_net *net, const struct sg_spec *spec, struct plan_costs *costs);
+
+struct modules_wish {
+    const char *devices, *couple; /* NULL: the best device; as the net says */
+    const char *optimizer;
+    int64_t modules, queue;       /* 0: as many as pay; messages a mailbox holds */
+    int batch;
+    bool lockstep, no_tune;
+    const int *on;                /* (PLAN_MODULES_MAX) the devices of the net's modules, as an earlier run had them;
+                                     NULL: to be planned */
+};
+
+/* Devices, and where the modules of a net go on them. */
+struct modules {
+    struct devices_hold hold;
+    struct train_placement placement;
+    struct nn_net *split; /* the net with the cuts that were chosen; NULL: there was nothing to choose */
+    struct plan plan;     /* modules 0: there was nothing to plan */
+};
+/* Opens, tunes and plans. ST_INPUT where wishes and net contradict each other. Caller closes, before the net. */
+MUST_USE enum st modules_open(const struct nn_net *net, const struct modules_wish *w, struct modules *out);
+void modules_close(struct modules *m); /* accepts one of zeros */
+/* Opens the training of `net`, m->split where there is one: by the loop where it is one module on a real device. */
+MUST_USE enum st modules_train(const struct modules *m, const struct nn_net *net, const struct train_options *options,
+                               const struct data_set *set, const struct train_scaling *scaling,
+                               struct train_memory *memory, struct train **out);
+
+/* trace.json of a run that trained in modules. */
+MUST_USE enum st trace_write(struct train *t, const char *folder);
+
 /* Measures products of a device that has no tuning file, for about three seconds, and writes one; says so in a note, as
  * it does of whatever goes wrong. Not with `no` (--no-tune) or CLUTCH_TUNE=off. */
 MUST_USE enum st tune_at_first_use(struct ocl_device *device, bool no);
@@ -101,10 +134,15 @@ struct run_facts {
     int class_count;
     const char *class_name[DATA_CLASSES_MAX];
     uint32_t limit, validation;
+    const char *devices, *couple;  /* as asked for; NULL: not */
+    bool lockstep;
+    int queue;
+    int module_count;              /* 0: not known, a run of before there were modules */
+    int on[PLAN_MODULES_MAX];      /* device of each module, among those of `devices` */
 };
 
-MUST_USE enum st run_facts_write(const char *folder, const struct run_facts *f, const struct ocl_device *device,
-                                 const struct mx *mx, const struct nn_net *net);
+MUST_USE enum st run_facts_write(const char *folder, const struct run_facts *f, struct train *t,
+                                 const struct nn_net *net);
 MUST_USE enum st run_facts_read(const char *folder, struct run_facts *out);
 /* The run's net, which must fit what else run.json says. */
 MUST_USE enum st run_facts_net(const char *folder, const struct run_facts *f, struct nn_net **out);

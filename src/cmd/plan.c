@@ -20,32 +20,13 @@ struct work {
     int64_t modules;
     bool json, no_tune;
     struct nn_net *net;
-    struct sg_spec *spec;        /* (sections): of the cut behind each; without cuts, of all */
+    struct sg_spec spec[PLAN_MODULES_MAX]; /* of the cut behind each section; without cuts, the first is of all */
     int cuts[PLAN_MODULES_MAX];  /* of the net */
     struct placement here;       /* as --devices says */
     struct placement other;      /* of one CPU, the other way: in parts, or as one */
     enum { NO_OTHER, PARTS, AS_ONE } have_other;
     char other_spec[64];
 };
-
-/* ---- couplings --------------------------------------------------------------------------------------------------- */
-
-static enum st parse_couplings(struct work *w)
-{
-    enum st s = ST_OK;
-    const struct nn_net *net = w->net;
-    struct sg_spec otherwise;
-    TRY(st_context(sg_spec_parse(w->couple, &otherwise), "--couple"));
-    TRY(NEW(w->spec, (size_t)net->section_count));
-    for (int k = 0; k < net->section_count; k++) {
-        const struct nn_section *section = &net->section[k];
-        w->spec[k] = otherwise;
-        if (section->coupling[0])
-            TRY(st_context(sg_spec_parse(section->coupling, &w->spec[k]), "%s:%d", net->origin, section->line));
-    }
-out:
-    return s;
-}
 
 static bool has_cuts(const struct work *w)
 {
@@ -59,16 +40,6 @@ static bool locked(const struct work *w)
         if (sg_waits(&w->spec[k]))
             return true;
     return false;
-}
-
-static void fill_couplings(const struct work *w, const struct plan_costs *c)
-{
-    const struct nn_net *net = w->net;
-    for (int i = 1, k = 0; i < net->layer_count; i++) {
-        while (k + 1 < net->section_count && net->section[k + 1].first < i)
-            k++; /* the section that a cut here would be behind */
-        c->coupling_macs[i] = sg_macs(&w->spec[k], nn_size(net->layer[i].in), net->classes);
-    }
 }
 
 static int micro_batches(const struct work *w)
@@ -107,7 +78,7 @@ static enum st make_placement(struct work *w, struct placement *p)
     for (int i = 0; i < p->hold.n; i++)
         TRY(tune_at_first_use(d[i].device, w->no_tune));
     TRY(plan_measure(w->net, d, p->hold.n, w->options.batch, w->options.optimizer, &p->costs));
-    fill_couplings(w, &p->costs);
+    couplings_cost(w->net, w->spec, &p->costs);
     TRY(plan_choose(w->net, &p->costs, &p->wish, &p->plan));
     struct plan_wish two = p->wish;
     two.modules = 2;
@@ -191,7 +162,7 @@ static enum st make_plans(struct work *w)
 {
     enum st s = ST_OK;
     TRY(check_modules(w));
-    TRY(parse_couplings(w));
+    TRY(couplings_of(w->net, w->couple, w->spec));
     for (int k = 1; k < w->net->section_count; k++)
         w->cuts[k - 1] = w->net->section[k].first;
     s = open_placement(w, w->devices, (int)w->modules, false, &w->here);
@@ -256,7 +227,7 @@ static enum st tell(const struct work *w)
     TRY(text_status(&t));
     printf("%s: %d layers, %zu parameters; batch %d, %s, coupling %s\n\n%s", w->net->origin, w->net->layer_count,
            nn_net_params(w->net), w->options.batch, w->options.optimizer,
-           has_cuts(w) ? "as the net says" : sg_spec_show(&w->spec[0], words, sizeof words), t.s);
+           has_cuts(w) && !w->couple ? "as the net says" : sg_spec_show(&w->spec[0], words, sizeof words), t.s);
     tell_alternatives(w, p);
 out:
     text_free(&t);
@@ -321,13 +292,13 @@ static enum st run(int argc, char **argv)
 {
     enum st s = ST_OK;
     const char *positional[2] = {0}, *optimizer = "adam";
-    struct work w = {.couple = "", .options = train_defaults()};
+    struct work w = {.options = train_defaults()};
     int64_t batch = w.options.batch;
     const struct arg args[] = {
         {"--devices", ARG_TEXT, &w.devices, "SPEC",
          "where modules may go: 0:0,1:0 or 0:0/2 or virtual:4@8 (the best one)"},
         {"--modules", ARG_WHOLE, &w.modules, "N", "modules; 0: as many as pay (0, or what the net's cuts make)"},
-        {"--couple", ARG_TEXT, &w.couple, "WORDS", "coupling at cuts that name none (csg)"},
+        {"--couple", ARG_TEXT, &w.couple, "WORDS", "coupling at all cuts (as the net says, or csg)"},
         {"--batch", ARG_WHOLE, &batch, "B", "samples a step (128)"},
         {"--optimizer", ARG_TEXT, &optimizer, "NAME", "adam, adamw or sgd (adam)"},
         {"--no-tune", ARG_FLAG, &w.no_tune, NULL, "do not measure products on a device that is not tuned"},
@@ -350,7 +321,6 @@ static enum st run(int argc, char **argv)
 out:
     close_placement(&w.other);
     close_placement(&w.here);
-    mem_free(w.spec);
     nn_net_free(w.net);
     return s;
 }

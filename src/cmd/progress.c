@@ -60,10 +60,26 @@ void progress_epoch(const struct progress *p, const struct train_epoch *e, const
     char left[32], busy[16] = "-";
     clear_line(p);
     time_left(p, e->epoch, left, sizeof left);
-    if (isfinite(e->module[0].busy))
+    if (e->modules == 1 && isfinite(e->module[0].busy))
         snprintf(busy, sizeof busy, "%.0f %%", 100 * e->module[0].busy);
     printf("%3d/%-3d  %10.4f  %8.4f  %11.4f  %8.4f  %9.0f  %5s%s%s%s\n", e->epoch, p->epochs, e->train.loss,
            e->train.accuracy, held->loss, held->accuracy, (double)e->train.samples / e->seconds, busy,
            e->epoch < p->epochs ? "   " : "", e->epoch < p->epochs ? left : "", e->epoch < p->epochs ? " left" : "");
+    fflush(stdout);
+}
+
+void progress_modules(const struct train_epoch *e, const struct train_alignment *cut)
+{
+    for (int k = 0; k < e->modules && e->modules > 1; k++) {
+        const struct train_module_epoch *m = &e->module[k];
+        printf("         module %d:", k);
+        if (isfinite(m->busy))
+            printf(" busy %3.0f %%", 100 * m->busy);
+        if (m->targets)
+            printf(", targets %.1f steps late", m->stale_steps);
+        if (k + 1 < e->modules && isfinite(cut[k].cosine))
+            printf(", gradient at the cut: cosine %.2f, norm %.2f of the true one", cut[k].cosine, cut[k].norm_ratio);
+        printf("\n");
+    }
     fflush(stdout);
 }

@@ -7,12 +7,38 @@
 
 enum { RUN_JSON_BYTES_MAX = 1 << 24, SIDE_MAX = 4096 };
 
-static json_t *options_json(const struct train_options *o)
+static json_t *options_json(const struct run_facts *f)
 {
-    return json_pack("{s:i, s:i, s:s, s:s, s:f, s:f, s:b, s:f, s:f, s:I, s:b}", "epochs", o->epochs, "batch", o->batch,
-                     "optimizer", o->optimizer, "schedule", o->schedule, "lr", o->lr, "momentum", o->momentum,
-                     "nesterov", (int)o->nesterov, "weight_decay", o->weight_decay, "warmup", o->warmup, "seed",
-                     (json_int_t)o->seed, "stream", (int)o->stream);
+    const struct train_options *o = &f->options;
+    json_t *all = json_pack("{s:i, s:i, s:s, s:s, s:f, s:f, s:b, s:f, s:f, s:I, s:b}", "epochs", o->epochs, "batch",
+                            o->batch, "optimizer", o->optimizer, "schedule", o->schedule, "lr", o->lr, "momentum",
+                            o->momentum, "nesterov", (int)o->nesterov, "weight_decay", o->weight_decay, "warmup",
+                            o->warmup, "seed", (json_int_t)o->seed, "stream", (int)o->stream);
+    json_t *more = json_pack("{s:s?, s:s?, s:b, s:i}", "devices", f->devices, "couple", f->couple, "lockstep",
+                             (int)f->lockstep, "queue", f->queue);
+    if (!all || !more || json_object_update(all, more) != 0) {
+        json_decref(all);
+        all = NULL;
+    }
+    json_decref(more);
+    return all;
+}
+
+static json_t *modules_json(const struct run_facts *f, struct train *t)
+{
+    json_t *all = json_array();
+    for (int k = 0; k < train_module_count(t); k++) {
+        struct train_module m = train_module_at(t, k);
+        const struct ocl_facts *d = ocl_device_facts(ocl_queue_device(mx_queue(m.mx)));
+        char words[256];
+        json_t *coupling = m.spec ? json_string(sg_spec_show(m.spec, words, sizeof words)) : json_null();
+        json_array_append_new(all, json_pack("{s:s, s:i, s:b, s:s, s:s, s:s, s:s, s:i, s:i, s:o}", "device", m.device,
+                                             "place", f->on[k], "emulated", (int)m.emulated, "version", d->version,
+                                             "driver", d->driver, "gemm", mx_gemm_name(m.mx), "tuning",
+                                             mx_tuning_note(m.mx), "first", m.first, "layers", m.count, "coupling",
+                                             coupling));
+    }
+    return all;
 }
 
 static json_t *data_json(const struct run_facts *f)
@@ -29,8 +55,7 @@ static json_t *data_json(const struct run_facts *f)
                      "validation", (json_int_t)f->validation);
 }
 
-enum st run_facts_write(const char *folder, const struct run_facts *f, const struct ocl_device *device,
-                        const struct mx *mx, const struct nn_net *net)
+enum st run_facts_write(const char *folder, const struct run_facts *f, struct train *t, const struct nn_net *net)
 {
     enum st s = ST_OK;
     char path[PATH_MAX], when[32];
@@ -38,12 +63,10 @@ enum st run_facts_write(const char *folder, const struct run_facts *f, const str
     time_t now = time(NULL);
     struct tm utc;
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    const struct ocl_facts *d = ocl_device_facts(device);
-    json_t *root = json_pack(
-        "{s:s, s:s, s:{s:s, s:s, s:I}, s:o, s:o, s:[{s:s, s:s, s:s, s:s, s:s}]}", "clutch", cmd_version(), "started",
-        when, "net", "origin", f->net_origin, "text", f->net_text, "parameters", (json_int_t)nn_net_params(net), "data",
-        data_json(f), "options", options_json(&f->options), "modules", "device", ocl_device_label(device), "version",
-        d->version, "driver", d->driver, "gemm", mx_gemm_name(mx), "tuning", mx_tuning_note(mx));
+    json_t *root = json_pack("{s:s, s:s, s:{s:s, s:s, s:I}, s:o, s:o, s:o}", "clutch", cmd_version(), "started", when,
+                             "net", "origin", f->net_origin, "text", f->net_text, "parameters",
+                             (json_int_t)nn_net_params(net), "data", data_json(f), "options", options_json(f),
+                             "modules", modules_json(f, t));
     TRY(json_check(root));
     TRY(json_text(root, JSON_INDENT(2), &text));
     TRY(store_path(folder, "run.json", path, sizeof path));
@@ -104,6 +127,27 @@ static enum st read_options(json_t *options, struct train_options *o)
     return train_check_options(o);
 }
 
+/* What runs in modules have besides; older runs do not. */
+static enum st read_modules(json_t *root, json_t *options, struct run_facts *f)
+{
+    json_t *modules = json_object_get(root, "modules");
+    int lockstep = 0;
+    json_error_t error;
+    f->queue = TRAIN_QUEUE;
+    if (json_unpack_ex(options, &error, 0, "{s?:s?, s?:s?, s?:b, s?:i}", "devices", &f->devices, "couple", &f->couple,
+                       "lockstep", &lockstep, "queue", &f->queue) != 0)
+        return st_fail(ST_INPUT, "options: %s", error.text);
+    f->lockstep = lockstep;
+    for (size_t k = 0; k < json_array_size(modules) && k < PLAN_MODULES_MAX; k++) {
+        const json_t *place = json_object_get(json_array_get(modules, k), "place");
+        if (!json_is_integer(place) || json_integer_value(place) < 0 || json_integer_value(place) >= PLAN_DEVICES_MAX)
+            return ST_OK;
+        f->on[k] = (int)json_integer_value(place);
+        f->module_count = (int)k + 1;
+    }
+    return ST_OK;
+}
+
 static enum st read_root(json_t *root, struct run_facts *f)
 {
     enum st s = ST_OK;
@@ -119,6 +163,7 @@ static enum st read_root(json_t *root, struct run_facts *f)
     f->validation = (uint32_t)validation;
     TRY(read_data(data, f));
     TRY(read_options(options, &f->options));
+    TRY(read_modules(root, options, f));
 out:
     return s;
 }

@@ -12,17 +12,18 @@ struct session {
     struct run_facts facts;
     struct nn_net *net;
     struct data_set *set;
-    struct device_hold hold;
+    struct modules modules;
     struct train *train;
     struct store_run *run;
     const char *folder;
     double seconds; /* of training, since the start of the run */
+    struct train_alignment alignment[PLAN_MODULES_MAX]; /* of the last epoch, at the cut above each module */
 };
 
 struct wishes {
-    const char *net, *data, *devices, *out, *resume;
-    bool json, force, no_tune;
-    int64_t epochs, batch, seed, limit, validation;
+    const char *net, *data, *devices, *couple, *out, *resume;
+    bool json, force, no_tune, lockstep;
+    int64_t modules, queue, epochs, batch, seed, limit, validation;
     const char *optimizer, *schedule;
     struct train_options options;
 };
@@ -85,7 +86,7 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
     struct train_options d = train_defaults();
     const char *positional[2] = {0};
     *w = (struct wishes){.epochs = d.epochs, .batch = d.batch, .seed = (int64_t)d.seed, .optimizer = "adam",
-                         .schedule = "cosine", .options = d};
+                         .schedule = "cosine", .queue = TRAIN_QUEUE, .options = d};
     struct train_options *o = &w->options;
     const struct arg args[] = {
         {"--data", ARG_TEXT, &w->data, "DATA", "fashion-mnist, mnist, digits, or a folder with IDX files"},
@@ -99,7 +100,13 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
         {"--schedule", ARG_TEXT, &w->schedule, "NAME", "of the rate: cosine, step or none (cosine)"},
         {"--warmup", ARG_REAL, &o->warmup, "EPOCHS", "over which the rate rises to --lr (0)"},
         {"--seed", ARG_WHOLE, &w->seed, "S", "of weights, order and dropout (1)"},
-        {"--devices", ARG_TEXT, &w->devices, "SPEC", "the device: P:D, gpu, cpu, accel, part of a name (the best)"},
+        {"--devices", ARG_TEXT, &w->devices, "SPEC",
+         "P:D, gpu, cpu, accel, part of a name, 0:0/2, all, virtual:N@S; several with commas (the best one)"},
+        {"--modules", ARG_WHOLE, &w->modules, "N", "cut the net into N modules (as many as pay on these devices)"},
+        {"--couple", ARG_TEXT, &w->couple, "WORDS",
+         "at all cuts: csg, sg, local, predsim, exact or none, with options (as the net says, or csg)"},
+        {"--lockstep", ARG_FLAG, &w->lockstep, NULL, "wait for every target: slower, and the same bits each time"},
+        {"--queue", ARG_WHOLE, &w->queue, "N", "messages that may wait between two modules (4)"},
         {"--out", ARG_TEXT, &w->out, "DIR", "run folder (runs/NAME-001, -002, ...)"},
         {"--force", ARG_FLAG, &w->force, NULL, "overwrite a run folder"},
         {"--resume", ARG_TEXT, &w->resume, "DIR", "go on with an interrupted run; only --devices and --json beside"},
@@ -149,6 +156,10 @@ static enum st gather_facts(struct session *c, const struct wishes *w)
     f->width = c->set->w;
     f->limit = (uint32_t)w->limit;
     f->validation = (uint32_t)w->validation;
+    f->devices = w->devices;
+    f->couple = w->couple;
+    f->lockstep = w->lockstep;
+    f->queue = (int)w->queue;
     if (c->net->classes > DATA_CLASSES_MAX || c->set->c > TRAIN_CHANNELS_MAX)
         return st_fail(ST_INPUT, "%s: %d classes and pictures of %d channels, %d and %d at most", c->net->origin,
                        c->net->classes, c->set->c, DATA_CLASSES_MAX, TRAIN_CHANNELS_MAX);
@@ -160,6 +171,8 @@ static enum st gather_facts(struct session *c, const struct wishes *w)
     enum st s = check_utf8("the name of the net", f->net_origin);
     if (s == ST_OK)
         s = check_utf8(f->net_origin, f->net_text);
+    if (s == ST_OK && f->devices)
+        s = check_utf8("--devices", f->devices);
     return s != ST_OK ? s : check_utf8("--data", f->data);
 }
 
@@ -172,14 +185,36 @@ static void print_memory(const struct train_memory *m)
                {"gradients", m->net.grads},
                {"optimizer", m->net.slots},
                {"activations", m->net.activations + m->net.deltas + m->batch},
+               {"couplings", m->couplings},
                {"scratch", m->net.scratch},
                {m->streams ? "pictures (streamed)" : "pictures", m->pictures}};
     char text[32];
     printf("memory:");
     for (size_t i = 0; i < COUNT_OF(row); i++)
-        printf("%s %s %s", i ? "," : "", row[i].name, show_bytes(text, sizeof text, row[i].bytes));
+        if (row[i].bytes || i != 4)
+            printf("%s %s %s", i ? "," : "", row[i].name, show_bytes(text, sizeof text, row[i].bytes));
     printf("; in all %s", show_bytes(text, sizeof text, m->total));
     printf(" of %s\n", show_bytes(text, sizeof text, m->available));
+}
+
+static void print_modules(const struct session *c)
+{
+    int n = train_module_count(c->train);
+    for (int k = 0; k < n; k++) {
+        struct train_module m = train_module_at(c->train, k);
+        char words[256];
+        if (n > 1)
+            printf("module %d: layers %d to %d on %s, GEMM %s (%s)%s%s\n", k, m.first, m.first + m.count - 1, m.device,
+                   mx_gemm_name(m.mx), mx_tuning_note(m.mx), m.spec ? "; gradient: " : "",
+                   m.spec ? sg_spec_show(m.spec, words, sizeof words) : "");
+        else
+            printf("device: %s, GEMM %s (%s)\n", m.device, mx_gemm_name(m.mx), mx_tuning_note(m.mx));
+    }
+    if (n == 1 && c->modules.hold.n > 1)
+        printf("        the fastest of the %d devices alone: more modules would not be 5 %% faster (clutch plan tells "
+               "why, --modules N does it)\n", c->modules.hold.n);
+    if (n > 1)
+        printf("modules run %s\n", c->facts.lockstep ? "in lockstep" : "freely, each at its own pace");
 }
 
 static enum st print_head(const struct session *c, const struct train_memory *m)
@@ -198,21 +233,33 @@ static enum st print_head(const struct session *c, const struct train_memory *m)
     if (d->validation.n)
         printf("%u held out, ", d->validation.n);
     printf("%u to test, %d classes\n", d->test.n, d->classes);
-    const struct mx *mx = train_module_at(c->train, 0).mx;
-    printf("device: %s, GEMM %s (%s)\n", ocl_device_label(c->hold.device), mx_gemm_name(mx), mx_tuning_note(mx));
+    print_modules(c);
     print_memory(m);
     printf("train:  %s, rate %g (%s), batch %d, %d epochs, seed %llu\n", o->optimizer, o->lr, o->schedule, o->batch,
            o->epochs, (unsigned long long)o->seed);
     return s;
 }
 
-static enum st open_data_and_device(struct session *c, const struct wishes *w, const char *data, uint32_t limit,
-                                    uint32_t validation, uint64_t seed)
+static enum st open_data(struct session *c, const char *data, uint32_t limit, uint32_t validation, uint64_t seed)
 {
     enum st s = ST_OK;
     TRY(data_open(data, seed, &c->set));
     TRY(data_hold_out(c->set, limit, validation, seed));
-    TRY(device_open(w->devices, &c->hold));
+out:
+    return s;
+}
+
+/* Devices and modules; the net may be cut on the way. */
+static enum st place(struct session *c, const struct modules_wish *wish)
+{
+    enum st s = ST_OK;
+    TRY(modules_open(c->net, wish, &c->modules));
+    if (c->modules.split) {
+        nn_net_free(c->net);
+        c->net = c->modules.split;
+        c->modules.split = NULL;
+    }
+    memcpy(c->facts.on, c->modules.placement.on, sizeof c->facts.on);
 out:
     return s;
 }
@@ -220,8 +267,7 @@ out:
 static enum st open_training(struct session *c, const struct wishes *w)
 {
     struct train_memory m;
-    enum st s = train_open(c->hold.device, c->net, &c->facts.options, c->set, &c->facts.scaling, c->facts.options.batch,
-                           &m, &c->train);
+    enum st s = modules_train(&c->modules, c->net, &c->facts.options, c->set, &c->facts.scaling, &m, &c->train);
     return s != ST_OK || w->json ? s : print_head(c, &m);
 }
 
@@ -237,15 +283,17 @@ static enum st start(struct session *c, const struct wishes *w)
     enum st s = ST_OK;
     char name[NAME_MAX];
     TRY(nn_net_open(w->net, &c->net));
-    TRY(open_data_and_device(c, w, w->data, (uint32_t)w->limit, (uint32_t)w->validation, w->options.seed));
+    TRY(open_data(c, w->data, (uint32_t)w->limit, (uint32_t)w->validation, w->options.seed));
+    TRY(place(c, &(struct modules_wish){.devices = w->devices, .couple = w->couple, .optimizer = w->options.optimizer,
+                                        .modules = w->modules, .queue = w->queue, .batch = w->options.batch,
+                                        .lockstep = w->lockstep, .no_tune = w->no_tune}));
     TRY(gather_facts(c, w));
-    TRY(tune_at_first_use(c->hold.device, w->no_tune));
     TRY(open_training(c, w));
     TRY(train_init(c->train));
     run_name(c->net, name, sizeof name);
     TRY(store_run_create(w->out, name, w->force, &c->run));
     c->folder = store_run_path(c->run);
-    TRY(run_facts_write(c->folder, &c->facts, c->hold.device, train_module_at(c->train, 0).mx, c->net));
+    TRY(run_facts_write(c->folder, &c->facts, c->train, c->net));
 out:
     return s;
 }
@@ -293,7 +341,12 @@ static enum st resume(struct session *c, const struct wishes *w)
         TRY(st_fail(ST_INPUT,
                     "%s cannot be resumed: it has no checkpoint.safetensors, which is written after each epoch; "
                               "train anew with --out %s --force", w->resume, w->resume));
-    TRY(open_data_and_device(c, w, f->data, f->limit, f->validation, f->options.seed));
+    TRY(open_data(c, f->data, f->limit, f->validation, f->options.seed));
+    bool same_places = !w->devices && f->module_count == c->net->section_count;
+    TRY(place(c, &(struct modules_wish){.devices = w->devices ? w->devices : f->devices, .couple = f->couple,
+                                        .optimizer = f->options.optimizer, .queue = f->queue,
+                                        .batch = f->options.batch, .lockstep = f->lockstep, .no_tune = true,
+                                        .modules = c->net->section_count, .on = same_places ? f->on : NULL}));
     TRY(open_training(c, w));
     note_other_tuning(c);
     TRY(train_load_checkpoint(c->train, path));
@@ -308,6 +361,38 @@ out:
 
 /* ---- training ---------------------------------------------------------------------------------------------------- */
 
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+/* A row a module; with those that train on devices of their own go what they waited for, and how good the gradient at
+ * the cut above is. */
+static json_t *modules_json(const struct session *c, const struct train_epoch *e)
+{
+    json_t *all = json_array();
+    for (int k = 0; k < e->modules; k++) {
+        const struct train_module_epoch *m = &e->module[k];
+        struct train_module facts = train_module_at(c->train, k);
+        json_t *one = json_pack("{s:s, s:o, s:f}", "device", facts.device, "busy", number(m->busy), "stale_steps",
+                                m->stale_steps);
+        json_t *more = json_pack("{s:I, s:I, s:I, s:f, s:f, s:f}", "stale_most", (json_int_t)m->stale_most, "updates",
+                                 (json_int_t)m->updates, "targets", (json_int_t)m->targets, "wait_input", m->wait_input,
+                                 "wait_space", m->wait_space, "wait_gradient", m->wait_gradient);
+        if (e->modules > 1)
+            json_object_update(one, more);
+        json_decref(more);
+        if (facts.emulated)
+            json_object_set_new(one, "late", json_real(m->late));
+        if (facts.spec) {
+            json_object_set_new(one, "cosine", number(c->alignment[k].cosine));
+            json_object_set_new(one, "norm_ratio", number(c->alignment[k].norm_ratio));
+        }
+        json_array_append_new(all, one);
+    }
+    return all;
+}
+
 static json_t *metrics_json(const struct session *c, const struct train_epoch *e, const struct train_result *test,
                             const struct train_result *validation)
 {
@@ -319,13 +404,11 @@ static json_t *metrics_json(const struct session *c, const struct train_epoch *e
         json_object_set_new(one, "validation_loss", json_real(validation->loss));
         json_object_set_new(one, "validation_accuracy", json_real(validation->accuracy));
     }
-    json_t *module = json_pack("{s:s, s:o, s:i}", "device", ocl_device_label(c->hold.device), "busy",
-                               isfinite(e->module[0].busy) ? json_real(e->module[0].busy) : json_null(), "stale_steps",
-                               0);
-    if (one)
-        json_object_set_new(one, "modules", json_pack("[o]", module));
+    json_t *modules = modules_json(c, e);
+    if (one && modules)
+        json_object_set_new(one, "modules", modules);
     else
-        json_decref(module);
+        json_decref(modules);
     return one;
 }
 
@@ -352,10 +435,13 @@ static enum st save(const struct session *c)
 {
     enum st s = ST_OK;
     char path[PATH_MAX];
+    bool none;
     TRY(store_path(c->folder, "model.safetensors", path, sizeof path));
     TRY(train_save(c->train, path));
     TRY(store_path(c->folder, "checkpoint.safetensors", path, sizeof path));
     TRY(train_save_checkpoint(c->train, path));
+    TRY(store_path(c->folder, "couplings.safetensors", path, sizeof path));
+    TRY(train_save_couplings(c->train, path, &none));
 out:
     return s;
 }
@@ -375,8 +461,11 @@ static enum st train_all(struct session *c, const struct wishes *w)
         TRY(train_evaluate(c->train, TRAIN_TEST, &test));
         if (c->set->validation.n)
             TRY(train_evaluate(c->train, TRAIN_VALIDATION, &validation));
+        TRY(train_probe(c->train, c->alignment));
         if (!w->json)
             progress_epoch(&p, &e, validation.samples ? &validation : &test);
+        if (!w->json)
+            progress_modules(&e, c->alignment);
         TRY(save(c));
         TRY(write_metrics(c, w, &e, &test, &validation));
         if (!w->json && e.epoch == epochs)
@@ -391,7 +480,7 @@ static void close_session(struct session *c)
 {
     train_close(c->train);
     store_run_free(c->run);
-    device_close(&c->hold);
+    modules_close(&c->modules);
     data_free(c->set);
     nn_net_free(c->net);
     run_facts_free(&c->facts);
@@ -411,6 +500,8 @@ static enum st run(int argc, char **argv)
         store_run_abandon(c.run);
     TRY(s);
     TRY(train_all(&c, &w));
+    if (train_module_count(c.train) > 1)
+        TRY(trace_write(c.train, c.folder));
     TRY(picture_first_weights(c.train, c.net, &c.facts, c.folder, w.json));
     if (!w.json)
         printf("run folder: %s\n", c.folder);

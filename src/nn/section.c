@@ -77,3 +77,25 @@ out:
     text_free(&t);
     return s;
 }
+
+enum st nn_net_join(const struct nn_net *net, struct nn_net **out)
+{
+    enum st s = ST_OK;
+    struct text t = {0};
+    const char *ends = line_ends(net->text);
+    for (const char *line = net->text;;) {
+        size_t len = strcspn(line, ends), blank = strspn(line, " \t\r"), word = strcspn(line + blank, " \t\r#;\n");
+        const char *first = line + blank;
+        bool goes = (word == 3 && memcmp(first, "cut", 3) == 0) || (word == 2 && memcmp(first, "on", 2) == 0);
+        text_add_bytes(&t, line, goes ? 0 : len);
+        if (!line[len])
+            break;
+        text_add_bytes(&t, line + len, 1); /* lines keep their numbers */
+        line += len + 1;
+    }
+    TRY(text_status(&t));
+    TRY(nn_net_parse(t.s, net->origin, out));
+out:
+    text_free(&t);
+    return s;
+}

@@ -77,7 +77,7 @@ enum st sg_mailbox_claim(struct sg_mailbox *m, bool wait, struct sg_message **ou
 
 void sg_mailbox_send(struct sg_mailbox *m, struct sg_message *message, uint64_t now_ns)
 {
-    double bytes = 4.0 * message->rows * (double)m->cols;
+    double bytes = 4.0 * message->rows * (double)(m->cols + (m->labels ? 1 : 0));
     uint64_t now = now_ns ? now_ns : clock_ns();
     if (m->link.bytes_per_ns > 0) {
         if (m->link_free_ns < now)

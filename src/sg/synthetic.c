@@ -70,8 +70,8 @@ static enum st learn(struct sg_coupling *c, const struct sg_learning *l, struct 
         return st_fail(ST_INTERNAL, "a target of %d rows for a step of %d", target.rows, rows);
     struct mx_tensor y, x = slot(c, at, rows), delta = nn_module_delta(c->module[0], rows);
     struct mx_tensor per_row = work_view(c, ((size_t)c->ring + 1) * (size_t)c->batch * (size_t)input_cols(c), 1, rows);
-    struct nn_pass pass = net_pass(rows, l, true);
-    /* M has not changed since it guessed for this step: its activations will do */
+    struct nn_pass pass = net_pass(rows, l, false); /* running moments moved when M guessed for this step */
+    /* while M has done nothing else since, its activations of then will do */
     if (c->fresh != c->learned)
         TRY(nn_module_forward(c->module[0], &pass, x, &y));
     else

@@ -24,6 +24,20 @@ const char *sg_kind_help(const struct sg_kind *kind)
 
 /* ---- words ------------------------------------------------------------------------------------------------------- */
 
+enum { NUMBER_MAX = 32 };
+
+/* In as few digits as give the same number again. */
+static const char *show_number(char out[NUMBER_MAX], double v)
+{
+    double again;
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(out, NUMBER_MAX, "%.*g", digits, v);
+        if (parse_f64(out, &again) && again == v)
+            break;
+    }
+    return out;
+}
+
 static enum st unknown_kind(const char *word)
 {
     struct text known = {0};
@@ -55,11 +69,12 @@ static enum st take_option(struct sg_spec *spec, char *word, bool given[SG_OPTIO
     for (int i = 0; i < SG_OPTIONS_MAX && kind->options[i].key; i++) {
         const struct nn_option *o = &kind->options[i];
         double v;
+        char least[NUMBER_MAX], most[NUMBER_MAX];
         if (strcmp(o->key, word) != 0)
             continue;
         if (!parse_f64(value, &v) || v < o->least || v > o->most || (o->whole && v != floor(v)))
-            return st_fail(ST_INPUT, "%s: %s is '%s', must be a%s number from %g to %g", kind->name, o->key, value,
-                           o->whole ? " whole" : "", o->least, o->most);
+            return st_fail(ST_INPUT, "%s: %s is '%s', must be a%s number from %s to %s", kind->name, o->key, value,
+                           o->whole ? " whole" : "", show_number(least, o->least), show_number(most, o->most));
         if (given[i])
             return st_fail(ST_INPUT, "%s: %s is given twice", kind->name, o->key);
         given[i] = true;
@@ -110,10 +125,12 @@ out:
 
 const char *sg_spec_show(const struct sg_spec *spec, char *out, size_t size)
 {
+    char number[NUMBER_MAX];
     int used = snprintf(out, size, "%s", spec->kind->name);
     for (int i = 0; i < SG_OPTIONS_MAX && spec->kind->options[i].key && used > 0 && (size_t)used < size; i++)
         if (spec->option[i] != spec->kind->options[i].otherwise)
-            used += snprintf(out + used, size - (size_t)used, " %s=%g", spec->kind->options[i].key, spec->option[i]);
+            used += snprintf(out + used, size - (size_t)used, " %s=%s", spec->kind->options[i].key,
+                             show_number(number, spec->option[i]));
     return out;
 }
 
@@ -145,6 +162,11 @@ bool sg_frozen(const struct sg_spec *spec)
 bool sg_net_wanted(const struct sg_spec *spec)
 {
     return spec->kind->net != NULL;
+}
+
+int sg_batch_min(const struct sg_spec *spec)
+{
+    return option_of(spec, "hidden", 0) > 0 ? 2 : 1; /* hidden layers come with batch norm */
 }
 
 int sg_micro_batches(const struct sg_spec *spec)

@@ -69,8 +69,10 @@ struct train {
 /* ST_INPUT where the pictures of a set do not fit the net. */
 MUST_USE enum st check_set(const struct nn_net *net, const struct data_set *set);
 const struct data_split *split_of(const struct data_set *set, int split);
-/* Steps of an epoch: the last batch may be smaller, but not too small for a layer to train on. */
-MUST_USE enum st count_steps(struct train *t);
+/* Samples that some layer of a net needs to train on. */
+int batch_min_of(const struct nn_net *net);
+/* Steps of an epoch: the last batch may be smaller, but not too small to train on. */
+MUST_USE enum st count_steps(struct train *t, int batch_min);
 uint64_t largest_buffer(const struct nn_memory *m);
 /* (2, C) on the device: what pixels are multiplied by, and what is added. */
 MUST_USE enum st write_scale(struct ocl_queue *q, const struct train_scaling *scaling, struct ocl_buf *scale);

@@ -17,8 +17,7 @@ enum st train_couplings(const struct nn_net *net, const char *words, struct sg_s
         const struct nn_section *section = &net->section[k];
         bool own = section->coupling[0] && !words;
         s = sg_spec_parse(own ? section->coupling : words ? words : "", &out[k]);
-        if (own)
-            s = st_context(s, "%s:%d", net->origin, section->line);
+        s = own ? st_context(s, "%s:%d", net->origin, section->line) : st_context(s, "--couple");
         TRY(s);
     }
 out:
@@ -29,17 +28,16 @@ out:
 static enum st check_couplings(struct team *team, const struct nn_net *net, int batch)
 {
     team->micro = 1;
-    team->batch_min = 1;
+    team->batch_min = batch_min_of(net);
     for (int k = 0; k + 1 < team->n; k++) {
         int micro = sg_micro_batches(&team->placement.coupling[k]);
         if (k > 0 && micro != team->micro)
             return st_fail(ST_INPUT, "%s:%d: a pipeline of %d micro-batches meets one of %d: all cuts must be alike",
                            net->origin, net->section[k].line, micro, team->micro);
         team->micro = micro;
+        int least = sg_batch_min(&team->placement.coupling[k]);
+        team->batch_min = least > team->batch_min ? least : team->batch_min;
     }
-    for (int i = 0; i < net->layer_count; i++)
-        if (net->layer[i].kind->batch_min > team->batch_min)
-            team->batch_min = net->layer[i].kind->batch_min;
     int most = 2 * team->batch_min - 1; /* of a batch that is too small to be cut */
     team->rows_max = (batch + team->micro - 1) / team->micro;
     if (team->micro > 1 && team->rows_max < most)
@@ -302,13 +300,13 @@ enum st train_open_modules(const struct train_placement *placement, const struct
     t->optimizer = nn_optimizer_find(options->optimizer);
     t->set = set;
     t->batch = options->batch;
-    TRY(count_steps(t));
     TRY(NEW(t->team, 1));
     t->team->train = t;
     t->team->n = net->section_count;
     t->team->placement = *placement;
     memcpy(t->team->place, placement->device, (size_t)placement->device_count * sizeof *placement->device);
     TRY(check_couplings(t->team, net, t->batch));
+    TRY(count_steps(t, t->team->batch_min));
     TRY(open_team(t->team, scaling, memory));
     *out = t;
     t = NULL;

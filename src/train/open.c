@@ -124,19 +124,24 @@ out:
     return s;
 }
 
-/* The last batch of an epoch may be smaller, but not too small for a layer to train on. */
-enum st count_steps(struct train *t)
+int batch_min_of(const struct nn_net *net)
 {
-    uint32_t n = t->set ? t->set->train.n : 0, least = 1;
+    int least = 1;
+    for (int i = 0; i < net->layer_count; i++)
+        if (net->layer[i].kind->batch_min > least)
+            least = net->layer[i].kind->batch_min;
+    return least;
+}
+
+enum st count_steps(struct train *t, int batch_min)
+{
+    uint32_t n = t->set ? t->set->train.n : 0;
     if (!t->options || !t->set)
         return ST_OK;
-    for (int i = 0; i < t->net->layer_count; i++)
-        if (t->net->layer[i].kind->batch_min > (int)least)
-            least = (uint32_t)t->net->layer[i].kind->batch_min;
-    t->steps_per_epoch = n / (uint32_t)t->batch + (n % (uint32_t)t->batch >= least);
+    t->steps_per_epoch = n / (uint32_t)t->batch + (n % (uint32_t)t->batch >= (uint32_t)batch_min);
     if (t->steps_per_epoch == 0)
-        return st_fail(ST_INPUT, "%s: %u training samples are too few for this net: %u at least", t->set->name, n,
-                       least);
+        return st_fail(ST_INPUT, "%s: %u training samples are too few for this net: %d at least", t->set->name, n,
+                       batch_min);
     return ST_OK;
 }
 
@@ -159,7 +164,7 @@ enum st train_open(struct ocl_device *device, const struct nn_net *net, const st
     t->set = set;
     t->batch = batch;
     int slots = t->optimizer ? t->optimizer->slots : -1;
-    TRY(count_steps(t));
+    TRY(count_steps(t, batch_min_of(net)));
     TRY(ocl_queue_open(device, &t->queue));
     TRY(mx_open(t->queue, NULL, &t->mx));
     s = plan(t, slots, &m);

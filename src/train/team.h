@@ -51,7 +51,7 @@ struct worker {
 
     /* of the epoch under way */
     uint64_t step, step_in_epoch;
-    uint64_t sent_up, targets_taken;
+    uint64_t sent_up, targets_taken; /* while training; since the start */
     uint64_t epoch_updates, targets, stale_sum, stale_most, traced_steps, traced_ns;
     uint64_t wait_ns[WAITS], busy_ns_before, late_ns_before;
     int window_steps, window_left, window_rest; /* a traced window: its length, steps to go, steps until it is read */

@@ -210,7 +210,7 @@ static enum st send_up(struct worker *w, struct sg_message *m, struct mx_tensor 
     m->step = w->step;
     m->rows = rows;
     memcpy(m->labels, labels_of(w, set), (size_t)rows * sizeof *m->labels);
-    w->sent_up++;
+    w->sent_up += w->team->training;
     return ocl_read_start(w->queue, y.buf, 4 * y.off, 4 * (size_t)rows * (size_t)y.cols, m->data,
                           &next_errand(w, w->to_above, m, true)->event);
 }

@@ -1,0 +1,46 @@
+/* clutch compare: what its files share. */
+#ifndef CLUTCH_CMD_COMPARE_H
+#define CLUTCH_CMD_COMPARE_H
+
+#include "inside.h"
+
+enum { COMPARE_ROWS_MAX = 16, COMPARE_SEEDS_MAX = 16, COMPARE_EPOCHS_MAX = 1000 };
+
+/* One way to train, over all seeds. */
+struct compare_row {
+    char name[128];     /* "exact, one device", "csg hidden=1" */
+    const char *words;  /* the coupling; NULL: the whole net on one device */
+    int seeds, epochs;
+    /* (seeds, epochs) */
+    double *seconds;    /* of training, since the start */
+    double *accuracy;   /* on the test set */
+    double steps_per_second[COMPARE_SEEDS_MAX]; /* the median epoch's */
+    int modules;
+    struct train_module_epoch last[PLAN_MODULES_MAX]; /* of the last seed's last epoch */
+};
+
+struct compare {
+    const char *net_word, *data, *devices, *couplings, *seeds_word, *optimizer, *schedule;
+    int64_t modules, queue, epochs, batch, limit, validation;
+    double target; /* accuracy to reach; 0: half a point below what exact ends with */
+    bool json, no_tune;
+    struct train_options options;
+    int64_t seed[COMPARE_SEEDS_MAX];
+    int seeds;
+    struct nn_net *net, *joined; /* with cuts, and without */
+    struct data_set *set;
+    struct train_scaling scaling;
+    struct modules where;
+    int single;                  /* the device that is best for the whole net */
+    double bound;                /* 0: not known */
+    struct compare_row row[COMPARE_ROWS_MAX];
+    int rows;
+};
+
+/* The table, or JSON. */
+MUST_USE enum st compare_show(const struct compare *c);
+void compare_head(const struct compare *c);
+/* While it runs, a line a seed. */
+void compare_progress(const struct compare *c, const struct compare_row *r, int seed);
+
+#endif

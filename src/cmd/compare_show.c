@@ -1,0 +1,235 @@
+/* What clutch compare tells. */
+#include "compare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static double at(const struct compare_row *r, const double *v, int seed, int epoch)
+{
+    return v[seed * r->epochs + epoch];
+}
+
+static double mean_final(const struct compare_row *r)
+{
+    double sum = 0;
+    for (int k = 0; k < r->seeds; k++)
+        sum += at(r, r->accuracy, k, r->epochs - 1);
+    return sum / r->seeds;
+}
+
+/* Sample standard deviation; NAN of one seed. */
+static double spread_final(const struct compare_row *r)
+{
+    double mean = mean_final(r), sum = 0;
+    for (int k = 0; k < r->seeds; k++) {
+        double d = at(r, r->accuracy, k, r->epochs - 1) - mean;
+        sum += d * d;
+    }
+    return r->seeds > 1 ? sqrt(sum / (r->seeds - 1)) : NAN;
+}
+
+static double mean_rate(const struct compare_row *r)
+{
+    double sum = 0;
+    for (int k = 0; k < r->seeds; k++)
+        sum += r->steps_per_second[k];
+    return sum / r->seeds;
+}
+
+/* Mean training seconds until the end of the first epoch that reaches the target; NAN where some seed never does. */
+static double seconds_to(const struct compare_row *r, double target)
+{
+    double sum = 0;
+    for (int k = 0; k < r->seeds; k++) {
+        int i = 0;
+        while (i < r->epochs && !(at(r, r->accuracy, k, i) >= target))
+            i++;
+        if (i == r->epochs)
+            return NAN;
+        sum += at(r, r->seconds, k, i);
+    }
+    return sum / r->seeds;
+}
+
+static const struct compare_row *find_row(const struct compare *c, const char *words)
+{
+    for (int i = 0; i < c->rows; i++)
+        if (words ? c->row[i].words && strcmp(c->row[i].words, words) == 0 : !c->row[i].words)
+            return &c->row[i];
+    return NULL;
+}
+
+/* What speed is held against: exact over the modules; without that row, one device. */
+static const struct compare_row *locked_row(const struct compare *c)
+{
+    const struct compare_row *r = find_row(c, "exact");
+    return r ? r : &c->row[0];
+}
+
+static double target_of(const struct compare *c)
+{
+    return c->target > 0 ? c->target : mean_final(locked_row(c)) - 0.005;
+}
+
+/* ---- for people -------------------------------------------------------------------------------------------------- */
+
+static bool any_emulated(const struct compare *c)
+{
+    for (int k = 0; k < c->net->section_count; k++)
+        if (c->where.hold.device[c->where.placement.on[k]].emulation.slowness > 0)
+            return true;
+    return false;
+}
+
+void compare_head(const struct compare *c)
+{
+    printf("%s on %s: batch %d, %s %g (%s), %d epochs, %d seed%s, accuracy on the %s\n", c->net->origin, c->set->name,
+           c->options.batch, c->options.optimizer, c->options.lr, c->options.schedule, c->options.epochs, c->seeds,
+           c->seeds == 1 ? "" : "s", c->validation ? "validation split" : "test set");
+    for (int k = 0; k < c->net->section_count; k++) {
+        const struct nn_section *s = &c->net->section[k];
+        printf("module %d: layers %d to %d on %s\n", k, s->first, s->first + s->count - 1,
+               c->where.hold.device[c->where.placement.on[k]].label);
+    }
+    printf("one device: %s\n", c->where.hold.device[c->single].label);
+    if (any_emulated(c))
+        printf("EMULATED devices share a real one: times are those of the emulation, not of hardware\n");
+    printf("\n");
+    fflush(stdout);
+}
+
+void compare_progress(const struct compare *c, const struct compare_row *r, int seed)
+{
+    printf("  %-22s seed %-3lld %8.1f steps/s   accuracy %.4f after %.1f s of training\n", r->name,
+           (long long)c->seed[seed], r->steps_per_second[seed], at(r, r->accuracy, seed, r->epochs - 1),
+           at(r, r->seconds, seed, r->epochs - 1));
+    fflush(stdout);
+}
+
+static void show_seconds(double v, char *out, size_t size)
+{
+    if (isfinite(v))
+        snprintf(out, size, "%.1f s", v);
+    else
+        snprintf(out, size, "-");
+}
+
+static void print_row(const struct compare *c, const struct compare_row *r)
+{
+    char when[32], spread[32] = "", modules[512] = "";
+    size_t used = 0;
+    show_seconds(seconds_to(r, target_of(c)), when, sizeof when);
+    if (r->seeds > 1)
+        snprintf(spread, sizeof spread, " +-%.2f", 100 * spread_final(r));
+    for (int k = 0; k < r->modules && used < sizeof modules; k++) {
+        const struct train_module_epoch *m = &r->last[k];
+        int n = snprintf(modules + used, sizeof modules - used, isfinite(m->busy) ? "%s%.0f" : "%s-", k ? " " : "",
+                         100 * m->busy);
+        used += n > 0 ? (size_t)n : 0;
+        if (m->targets && used < sizeof modules) {
+            n = snprintf(modules + used, sizeof modules - used, "/%.1f", m->stale_steps);
+            used += n > 0 ? (size_t)n : 0;
+        }
+    }
+    printf("%-22s %9.1f %9.2f %9.2f %10s %9.2f%-7s %s\n", r->name, mean_rate(r), mean_rate(r) / mean_rate(locked_row(c)),
+           mean_rate(r) / mean_rate(&c->row[0]), when, 100 * mean_final(r), spread, modules);
+}
+
+static void print_table(const struct compare *c)
+{
+    const struct compare_row *locked = locked_row(c);
+    char reach[32];
+    snprintf(reach, sizeof reach, "to %.2f %%", 100 * target_of(c));
+    printf("\n%-22s %9s %9s %9s %10s %9s%-7s %s\n", "", "steps/s", "x locked", "x single", reach, "final %", "",
+           "busy % of each module/steps late");
+    for (int i = 0; i < c->rows; i++)
+        print_row(c, &c->row[i]);
+    printf("\nx locked: over %s", locked->name);
+    if (c->bound > 0)
+        printf("; decoupling these modules can give %.2f at most (measured before: all work over the slowest module's)",
+               c->bound);
+    printf(".\nTimes are of training alone. Accuracy: mean%s of what the last epoch leaves.\n",
+           c->seeds > 1 ? " and standard deviation over seeds" : "");
+}
+
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
+
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *curve(const struct compare_row *r, const double *v)
+{
+    json_t *all = json_array();
+    for (int k = 0; k < r->seeds; k++) {
+        json_t *one = json_array();
+        for (int i = 0; i < r->epochs; i++)
+            json_array_append_new(one, json_real(at(r, v, k, i)));
+        json_array_append_new(all, one);
+    }
+    return all;
+}
+
+static json_t *modules_json(const struct compare_row *r)
+{
+    json_t *all = json_array();
+    for (int k = 0; k < r->modules; k++) {
+        const struct train_module_epoch *m = &r->last[k];
+        json_array_append_new(all, json_pack("{s:o, s:f, s:f, s:f, s:f, s:f}", "busy", number(m->busy), "stale_steps",
+                                             m->stale_steps, "wait_input", m->wait_input, "wait_space", m->wait_space,
+                                             "wait_gradient", m->wait_gradient, "late", m->late));
+    }
+    return all;
+}
+
+static json_t *row_json(const struct compare *c, const struct compare_row *r)
+{
+    return json_pack("{s:s, s:s?, s:f, s:f, s:f, s:o, s:f, s:o, s:o, s:o, s:o}", "name", r->name, "coupling", r->words,
+                     "steps_per_second", mean_rate(r), "x_locked", mean_rate(r) / mean_rate(locked_row(c)), "x_single",
+                     mean_rate(r) / mean_rate(&c->row[0]), "seconds_to_target", number(seconds_to(r, target_of(c))),
+                     "accuracy", mean_final(r), "accuracy_spread", number(spread_final(r)), "accuracy_by_seed",
+                     curve(r, r->accuracy), "seconds_by_seed", curve(r, r->seconds), "modules", modules_json(r));
+}
+
+static json_t *place_json(const struct compare *c, int k)
+{
+    const struct nn_section *s = &c->net->section[k];
+    const struct plan_device *d = &c->where.hold.device[c->where.placement.on[k]];
+    return json_pack("{s:i, s:i, s:s, s:b}", "first", s->first, "layers", s->count, "device", d->label, "emulated",
+                     d->emulation.slowness > 0);
+}
+
+static json_t *seeds_json(const struct compare *c)
+{
+    json_t *all = json_array();
+    for (int k = 0; k < c->seeds; k++)
+        json_array_append_new(all, json_integer((json_int_t)c->seed[k]));
+    return all;
+}
+
+static enum st show_json(const struct compare *c)
+{
+    json_t *rows = json_array(), *places = json_array();
+    for (int i = 0; i < c->rows; i++)
+        json_array_append_new(rows, row_json(c, &c->row[i]));
+    for (int k = 0; k < c->net->section_count; k++)
+        json_array_append_new(places, place_json(c, k));
+    return json_print(json_pack("{s:s, s:s, s:i, s:s, s:f, s:s, s:i, s:o, s:s, s:f, s:o, s:s, s:o, s:o, s:s}", "net",
+                                c->net->origin, "data", c->set->name, "batch", c->options.batch, "optimizer",
+                                c->options.optimizer, "lr", c->options.lr, "schedule", c->options.schedule, "epochs",
+                                c->options.epochs, "seeds", seeds_json(c), "accuracy_of",
+                                c->validation ? "validation" : "test", "target_accuracy", target_of(c), "bound",
+                                number(c->bound > 0 ? c->bound : NAN), "single_device",
+                                c->where.hold.device[c->single].label, "modules", places, "rows", rows, "clutch",
+                                cmd_version()));
+}
+
+enum st compare_show(const struct compare *c)
+{
+    if (c->json)
+        return show_json(c);
+    print_table(c);
+    return ST_OK;
+}

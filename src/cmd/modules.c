@@ -1,0 +1,124 @@
+/* Where the modules of a net train: devices, cuts and couplings, from the net, the command line and measurements. */
+#include "inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum st couplings_of(const struct nn_net *net, const char *words, struct sg_spec out[PLAN_MODULES_MAX])
+{
+    if (net->section_count > 1)
+        return train_couplings(net, words, out);
+    return st_context(sg_spec_parse(words ? words : "", &out[0]), "--couple");
+}
+
+void couplings_cost(const struct nn_net *net, const struct sg_spec *spec, struct plan_costs *costs)
+{
+    for (int i = 1, k = 0; i < net->layer_count; i++) {
+        while (k + 2 < net->section_count && net->section[k + 1].first < i)
+            k++; /* the section that a cut here would be behind */
+        costs->coupling_macs[i] = sg_macs(&spec[k], nn_size(net->layer[i].in), net->classes);
+    }
+}
+
+static enum st check_wish(const struct nn_net *net, const struct modules_wish *w)
+{
+    if (w->modules < 0 || w->modules > PLAN_MODULES_MAX)
+        return st_fail(ST_INPUT, "--modules is %lld, must be from 0 to %d", (long long)w->modules, PLAN_MODULES_MAX);
+    if (w->queue < 1 || w->queue > TRAIN_QUEUE_MAX)
+        return st_fail(ST_INPUT, "--queue is %lld, must be from 1 to %d", (long long)w->queue, TRAIN_QUEUE_MAX);
+    if (net->section_count > PLAN_MODULES_MAX)
+        return st_fail(ST_INPUT, "%s: cuts make %d modules, %d are the most", net->origin, net->section_count,
+                       PLAN_MODULES_MAX);
+    if (net->section_count > 1 && w->modules > 0 && w->modules != net->section_count)
+        return st_fail(ST_INPUT, "%s: cuts make %d modules, --modules asks for %lld: leave one of them out",
+                       net->origin, net->section_count, (long long)w->modules);
+    return ST_OK;
+}
+
+/* The plan's choice becomes the placement; cuts that it chose go into the net's text. */
+static enum st take_plan(struct modules *m, const struct nn_net *net, const char *couple)
+{
+    enum st s = ST_OK;
+    int at[PLAN_MODULES_MAX];
+    for (int k = 0; k < m->plan.modules; k++) {
+        m->placement.on[k] = m->plan.module[k].device;
+        if (k > 0)
+            at[k - 1] = m->plan.module[k].first;
+    }
+    if (net->section_count == 1 && m->plan.modules > 1)
+        TRY(nn_net_split(net, at, m->plan.modules - 1, couple ? couple : "csg", &m->split));
+out:
+    return s;
+}
+
+static enum st plan_modules(struct modules *m, const struct nn_net *net, const struct modules_wish *w)
+{
+    enum st s = ST_OK;
+    int cuts[PLAN_MODULES_MAX], pinned[PLAN_MODULES_MAX];
+    struct plan_costs costs = {0};
+    struct plan_wish wish = {.modules = (int)w->modules, .micro_batches = sg_micro_batches(&m->placement.coupling[0])};
+    TRY(devices_resolve_on(&m->hold, net, pinned));
+    if (net->section_count > 1) {
+        for (int k = 1; k < net->section_count; k++)
+            cuts[k - 1] = net->section[k].first;
+        wish.modules = net->section_count;
+        wish.cuts = cuts;
+        wish.pinned = pinned;
+    } else if (pinned[0] >= 0) {
+        wish.modules = 1;
+        wish.pinned = pinned;
+    }
+    TRY(plan_check(net, m->hold.n, &wish));
+    if (m->hold.n > 1 || wish.modules > 1)
+        TRY(plan_measure(net, m->hold.device, m->hold.n, w->batch, w->optimizer, &costs));
+    else
+        return ST_OK; /* the whole net on the only device */
+    couplings_cost(net, m->placement.coupling, &costs);
+    TRY(plan_choose(net, &costs, &wish, &m->plan));
+    TRY(take_plan(m, net, w->couple));
+out:
+    plan_costs_free(&costs);
+    return s;
+}
+
+enum st modules_open(const struct nn_net *net, const struct modules_wish *w, struct modules *m)
+{
+    enum st s = ST_OK;
+    *m = (struct modules){0};
+    TRY(check_wish(net, w));
+    TRY(couplings_of(net, w->couple, m->placement.coupling));
+    TRY(devices_open(w->devices, &m->hold));
+    m->placement.device = m->hold.device;
+    m->placement.device_count = m->hold.n;
+    m->placement.lockstep = w->lockstep;
+    m->placement.queue = (int)w->queue;
+    for (int i = 0; i < m->hold.n; i++)
+        TRY(tune_at_first_use(m->hold.device[i].device, w->no_tune));
+    if (w->on)
+        memcpy(m->placement.on, w->on, sizeof m->placement.on);
+    else
+        TRY(plan_modules(m, net, w));
+    if (m->split)
+        TRY(couplings_of(m->split, w->couple, m->placement.coupling));
+out:
+    if (s != ST_OK)
+        modules_close(m);
+    return s;
+}
+
+void modules_close(struct modules *m)
+{
+    nn_net_free(m->split);
+    devices_close(&m->hold);
+    *m = (struct modules){0};
+}
+
+enum st modules_train(const struct modules *m, const struct nn_net *net, const struct train_options *options,
+                      const struct data_set *set, const struct train_scaling *scaling, struct train_memory *memory,
+                      struct train **out)
+{
+    const struct plan_device *first = &m->hold.device[m->placement.on[0]];
+    if (net->section_count == 1 && first->emulation.slowness == 0)
+        return train_open(first->device, net, options, set, scaling, options->batch, memory, out);
+    return train_open_modules(&m->placement, net, options, set, scaling, memory, out);
+}

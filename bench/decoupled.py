@@ -132,12 +132,15 @@ PARTS = {"speed": speed, "virtual": virtual, "unequal": unequal, "accuracy": acc
 
 def main():
     p = argparse.ArgumentParser(prog="bench/decoupled.py", description=__doc__.splitlines()[0])
-    p.add_argument("part", nargs="*", choices=[[], *PARTS], help="default: all")
+    p.add_argument("part", nargs="*", metavar="|".join(PARTS), help="default: all")
     p.add_argument("--rounds", type=int, default=5, help="of speed (5)")
     p.add_argument("--device", default="0:0", help="a CPU that can be split in two (0:0)")
     p.add_argument("--mnist", metavar="DIR", help="MNIST's IDX files, for accuracy")
     p.add_argument("--out", default=os.path.join(ROOT, "bench", "results"), help="folder for the results")
     o = p.parse_args()
+    for name in o.part:
+        if name not in PARTS:
+            p.error(f"unknown part '{name}'; known: {', '.join(PARTS)}")
     if os.getloadavg()[0] > 0.5:
         say(f"bench: this machine is busy (load {os.getloadavg()[0]:.1f}); figures will be disturbed")
     forget_settings()

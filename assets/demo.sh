@@ -17,16 +17,15 @@ echo
 devices=$("$build/clutch" devices | sed -n 's/^  \([0-9]*:[0-9]*\)  .*/\1/p')
 case $devices in
 *:*:*) spec=all ;;
-*) if "$build/clutch" devices | grep -q 'splits into up to'; then spec=$devices/2; else spec="$devices --modules 1"; fi ;;
+*) spec=$devices/2 ;;
 esac
+"$build/clutch" devices --devices "$spec" >/dev/null 2>&1 || spec=$devices # it cannot be split
 echo
 echo "Now a deep net in modules, each at its own pace; first what to expect, then couplings side by side:"
 echo
-# shellcheck disable=SC2086 # two words, where there is one device
-"$build/clutch" plan assets/nets/deep.net --devices $spec --batch 64
+"$build/clutch" plan assets/nets/deep.net --devices "$spec" --batch 64
 echo
-# shellcheck disable=SC2086
-"$build/clutch" compare assets/nets/deep.net --data "$data" --devices $spec --batch 64 --limit 20000 --epochs 3 \
+"$build/clutch" compare assets/nets/deep.net --data "$data" --devices "$spec" --batch 64 --limit 20000 --epochs 3 \
     --couplings exact,csg,local,predsim
 
 echo

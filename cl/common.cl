@@ -45,6 +45,14 @@ static void store(floatv v, global float *p, size_t i, size_t n)
             p[i + e] = part[e];
 }
 
+// Asks for a line of memory that will be read some hundred cycles later. Only where compilers for CPUs do something of
+// it: PoCL's own prefetch() is empty.
+#if defined(__x86_64__) || defined(__aarch64__)
+#define FETCH(p) __builtin_prefetch((const private void *)(size_t)(p))
+#else
+#define FETCH(p)
+#endif
+
 // f over all elements of a vector, halves first: in a fixed order, and without a loop, which compilers would keep
 #define FOLD1(f, v) (v)
 #define FOLD2(f, v) f((v).lo, (v).hi)

@@ -3,8 +3,9 @@
 // A work-item takes a block of C. Panels of op(B), depth x COLS, are copied into its own scratch, where they lie in the
 // order they are used and stay in the cache, and tiles of ROWS rows run over them, their ROWS x COLS sums in registers:
 // that is why the sums are single variables made by macros, arrays of vectors end up in memory. Where the rows of op(B)
-// can be read as they are, the first tile copies them as it goes, which hides the copying behind its multiply-adds. A
-// panel at the edge is padded, so that only the last store looks at the edge; few rows left are done in tiles of FEW.
+// can be read as they are, the first tile copies them as it goes, which hides the copying behind its multiply-adds, or
+// where few tiles use them, all do without a copy. A panel at the edge is padded, so that only the last store looks at
+// the edge; few rows left are done in tiles of FEW.
 //
 // EPILOGUE, computed with the last store: 0 nothing; 1 C = phi(C + extra[column]); 2 C = C * phi'(.) from extra =
 // phi(.) of C's shape; 3 extra[row] = alpha * sum over k of op(A).
@@ -36,6 +37,7 @@
 
 #define FEW (ROWS / 3)
 #define COLS (2 * VEC)
+#define MANY 16 // tiles: that many do not pay for packing a panel
 #define A_STRIDE (KC + 16) // of copied rows: not a power of two, so that they do not fight for the same cache lines
 #define ITEM_FLOATS (KC * COLS * PANELS + ROWS * A_STRIDE)
 
@@ -72,13 +74,16 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
     store(sum, c, at, f->cols);
 }
 
-#if TRANS_A // a: the tile's packed copy, ROWS floats a step of k
-#define ROW_BEGIN(r)
-#define A_AT(r) a[k * ROWS + r]
-#else // a: the tile's first row at this depth
+#if TRANS_A // a: the tile's first row at this depth; rows behind the last repeat it
+#define ROW_BEGIN(r) global const float *a##r = a + min((uint)r, f->rows - 1);
+#define A_AT(r) a##r[k * lda]
+#else
 #define ROW_BEGIN(r) global const float *a##r = a + min((uint)r, f->rows - 1) * (size_t)lda;
 #define A_AT(r) a##r[k]
 #endif
+#define ROW_FETCH(r) \
+    FETCH(f->c + min((uint)r, f->rows - 1) * (size_t)f->ldc); \
+    FETCH(f->c + min((uint)r, f->rows - 1) * (size_t)f->ldc + min((uint)VEC, f->cols - 1));
 #define ROW_ZERO(r) floatv sum##r##_0 = 0.0f, sum##r##_1 = 0.0f;
 #define ROW_ADD(r) \
     { \
@@ -102,6 +107,7 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
                      global float *packed, const struct finish *f) \
     { \
         EACH(ROW_BEGIN) \
+        EACH(ROW_FETCH) \
         EACH(ROW_ZERO) \
         for (size_t k = 0; k < depth; k++) { \
             BEGIN \
@@ -109,7 +115,11 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
         } \
         EACH(PUT) \
     }
-#define B_BEGIN floatv b0 = LOAD_ALL(b + k * ldb), b1 = LOAD_ALL(b + k * ldb + VEC);
+#define AHEAD 16 // steps of k: some 400 cycles
+#define B_BEGIN \
+    FETCH(b + (k + AHEAD) * ldb); \
+    FETCH(b + (k + AHEAD) * ldb + VEC); \
+    floatv b0 = LOAD_ALL(b + k * ldb), b1 = LOAD_ALL(b + k * ldb + VEC);
 #define B_BEGIN_AND_PACK \
     B_BEGIN \
     STORE_ALL(b0, packed + k * COLS); \
@@ -191,11 +201,9 @@ static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth,
 {
     uint k = 0;
 #if VEC == 16
-    for (; k + 16 <= depth; k += 16) {
-        transpose16(b + k, ldb, cols - 1, panel + (size_t)k * COLS);
-        if (cols > 16)
-            transpose16(b + 16 * ldb + k, ldb, cols - 17, panel + (size_t)k * COLS + 16);
-    }
+    for (uint c = 0; c < cols && c < COLS; c += 16) // half by half: 16 streams of reading are what caches can foresee
+        for (k = 0; k + 16 <= depth; k += 16)
+            transpose16(b + c * ldb + k, ldb, cols - c - 1, panel + (size_t)k * COLS + c);
 #endif
     for (; k < depth; k++)
         for (uint c = 0; c < COLS; c++)
@@ -223,7 +231,7 @@ static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, 
             STORE_ALL(load(a + k * lda, r, rows), copy + k * ROWS + r);
 }
 #define A_AT_TILE(k, i) (A + (size_t)(k) * lda + (i))
-#define LDA_OF_COPY 0
+#define LDA_OF_COPY ROWS
 #else
 // a: (M, K) at the tile's first row and depth
 static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, global float *copy)
@@ -237,14 +245,15 @@ static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, 
 #endif
 
 #if EPILOGUE == 3
-// Adds alpha times the sums over the depth of a packed tile's rows to `sums`, which they start where `begin`.
-static void add_sums(global const float *copy, uint rows, uint depth, float alpha, bool begin, global float *sums)
+// Adds alpha times the sums over the depth of a tile's rows to `sums`, which they start where `begin`.
+static void add_sums(global const float *a, size_t lda, uint rows, uint depth, float alpha, bool begin,
+                     global float *sums)
 {
     for (uint r = 0; r < ROWS && r < rows; r += VEC) {
         uint n = min(rows, (uint)ROWS);
         floatv sum = 0.0f;
         for (size_t k = 0; k < depth; k++)
-            sum += LOAD_ALL(copy + k * ROWS + r);
+            sum += load(a + k * lda, r, rows);
         sum *= alpha;
         if (!begin)
             sum += load(sums, r, n);
@@ -255,16 +264,17 @@ static void add_sums(global const float *copy, uint rows, uint depth, float alph
 
 // ---- a work-item's block --------------------------------------------------------------------------------------------
 
-// One panel for one tile: the first tile packs it, and where nobody comes after it, reads op(B) in place if it can.
-static void tile_of_panel(bool first, bool last, uint depth, global const float *a, uint lda, global const float *b,
+// One panel for one tile. The first of many tiles packs it; few of them read op(B) in place if they can.
+static void tile_of_panel(bool first, bool many, uint depth, global const float *a, uint lda, global const float *b,
                           uint ldb, global float *panel, const struct finish *f)
 {
 #if !TRANS_B
-    if (first && f->cols >= COLS) {
-        if (last)
-            tile_rows(depth, a, lda, b, ldb, *f);
-        else
-            tile_and_pack(depth, a, lda, b, ldb, panel, f);
+    if (f->cols >= COLS && !many) {
+        tile_rows(depth, a, lda, b, ldb, *f);
+        return;
+    }
+    if (f->cols >= COLS && first) {
+        tile_and_pack(depth, a, lda, b, ldb, panel, f);
         return;
     }
 #endif
@@ -296,14 +306,15 @@ kernel void gemm_tile(uint M, uint N, uint K, uint items_m, uint items_n, float 
             for (uint t = tile_begin; t < tile_end; t++) {
                 uint i = t * ROWS, rows = M - i;
                 global const float *a = A_AT_TILE(k, i);
+                uint a_ld = copy_a ? LDA_OF_COPY : lda;
                 if (copy_a) {
                     pack_rows(a, lda, rows, depth, copy);
                     a = copy;
-#if EPILOGUE == 3
-                    if (first == 0)
-                        add_sums(copy, rows, depth, alpha, k == 0, extra + i);
-#endif
                 }
+#if EPILOGUE == 3
+                if (first == 0)
+                    add_sums(a, a_ld, rows, depth, alpha, k == 0, extra + i);
+#endif
                 for (uint p = 0; p < count; p++) {
                     uint j = (first + p) * COLS;
                     struct finish f = {C + (size_t)i * ldc + j, ldc, min(rows, (uint)ROWS), N - j, alpha,
@@ -312,8 +323,8 @@ kernel void gemm_tile(uint M, uint N, uint K, uint items_m, uint items_n, float 
                     if (k + depth == K)
                         f.extra = extra + (EPILOGUE == 2 ? (size_t)i * lde : 0) + j;
 #endif
-                    tile_of_panel(t == tile_begin, t + 1 == tile_end, depth, a, copy_a ? LDA_OF_COPY : lda, B_AT(k, j),
-                                  ldb, packed + (size_t)p * depth * COLS, &f);
+                    tile_of_panel(t == tile_begin, tile_end - tile_begin > MANY, depth, a, a_ld, B_AT(k, j), ldb,
+                                  packed + (size_t)p * depth * COLS, &f);
                 }
             }
         }

@@ -33,10 +33,11 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* Rows a multiple of 2 KiB apart fall on the same few cache lines, and a tile runs along twelve of them at once. */
+/* Rows a multiple of 2 KiB apart fall on the same few cache lines: of A a tile runs along twelve of them at once, of a
+ * transposed A down hundreds, panel after panel. */
 static bool copies_a(const struct gemm_call *g)
 {
-    return g->trans_a || g->a.ld % 512 == 0;
+    return g->a.ld % 512 == 0;
 }
 
 /* How C is dealt to work-items: by columns first, since a work-item packs what it needs of B itself. A second thread

@@ -106,6 +106,7 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
     static void name(uint depth, global const float *a, uint lda, global const float *b, uint ldb, \
                      global float *packed, const struct finish *f) \
     { \
+        uint n0 = min(f->cols, (uint)VEC), n1 = min(f->cols - n0, (uint)VEC); \
         EACH(ROW_BEGIN) \
         EACH(ROW_FETCH) \
         EACH(ROW_ZERO) \
@@ -115,16 +116,26 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
         } \
         EACH(PUT) \
     }
+#if FAST_PARTS
+#define B_LOAD load_part
+#else // only whole panels are read in place
+#define B_LOAD(p, n) LOAD_ALL(p)
+#endif
 #define AHEAD 16 // steps of k: some 400 cycles
+#define B_BEGIN_OF_FEW floatv b0 = B_LOAD(b + k * ldb, n0), b1 = B_LOAD(b + k * ldb + VEC, n1);
+#if TRANS_B // packed just now
+#define B_BEGIN B_BEGIN_OF_FEW
+#else
 #define B_BEGIN \
     FETCH(b + (k + AHEAD) * ldb); \
     FETCH(b + (k + AHEAD) * ldb + VEC); \
-    floatv b0 = LOAD_ALL(b + k * ldb), b1 = LOAD_ALL(b + k * ldb + VEC);
+    B_BEGIN_OF_FEW
+#endif
 #define B_BEGIN_AND_PACK \
     B_BEGIN \
     STORE_ALL(b0, packed + k * COLS); \
     STORE_ALL(b1, packed + k * COLS + VEC);
-#define B_BEGIN_HALF floatv b0 = LOAD_ALL(b + k * ldb);
+#define B_BEGIN_HALF floatv b0 = B_LOAD(b + k * ldb, n0);
 #define EACH_ROW JOIN(EACH_, ROWS)
 #if ROWS == 12
 #define EACH_OF_FEW EACH_4
@@ -133,7 +144,7 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
 #endif
 TILE(tile, EACH_ROW, B_BEGIN, ROW_ADD, ROW_PUT)
 TILE(tile_and_pack, EACH_ROW, B_BEGIN_AND_PACK, ROW_ADD, ROW_PUT)
-TILE(tile_of_few, EACH_OF_FEW, B_BEGIN, ROW_ADD, ROW_PUT)
+TILE(tile_of_few, EACH_OF_FEW, B_BEGIN_OF_FEW, ROW_ADD, ROW_PUT)
 TILE(tile_half, EACH_ROW, B_BEGIN_HALF, ROW_ADD_HALF, ROW_PUT_HALF)
 
 // The rows that are left at the end of C, or a whole tile of them.
@@ -201,15 +212,17 @@ static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth,
 {
     uint k = 0;
 #if VEC == 16
-    for (uint c = 0; c < cols && c < COLS; c += 16) // half by half: 16 streams of reading are what caches can foresee
+    for (; k + 16 <= depth; k += 16) // 16 rows from end to end, since caches foresee that many but not 32
+        transpose16(b + k, ldb, cols - 1, panel + (size_t)k * COLS);
+    if (cols > 16)
         for (k = 0; k + 16 <= depth; k += 16)
-            transpose16(b + c * ldb + k, ldb, cols - c - 1, panel + (size_t)k * COLS + c);
+            transpose16(b + 16 * ldb + k, ldb, cols - 17, panel + (size_t)k * COLS + 16);
 #endif
     for (; k < depth; k++)
         for (uint c = 0; c < COLS; c++)
             panel[(size_t)k * COLS + c] = c < cols ? b[c * ldb + k] : 0.0f;
 }
-#define B_AT(k, j) (B + (size_t)(j) * ldb + (k))
+#define B_AT(k, j) (B + (size_t)(j) * g.ldb + (k))
 #else
 // b: (K, N) at the panel's first depth and column
 static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth, global float *panel)
@@ -219,7 +232,7 @@ static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth,
         STORE_ALL(load(b + k * ldb, VEC, cols), panel + k * COLS + VEC);
     }
 }
-#define B_AT(k, j) (B + (size_t)(k) * ldb + (j))
+#define B_AT(k, j) (B + (size_t)(k) * g.ldb + (j))
 #endif
 
 #if TRANS_A
@@ -230,7 +243,7 @@ static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, 
         for (uint r = 0; r < ROWS; r += VEC)
             STORE_ALL(load(a + k * lda, r, rows), copy + k * ROWS + r);
 }
-#define A_AT_TILE(k, i) (A + (size_t)(k) * lda + (i))
+#define A_AT_TILE(k, i) (A + (size_t)(k) * g.lda + (i))
 #define LDA_OF_COPY ROWS
 #else
 // a: (M, K) at the tile's first row and depth
@@ -240,7 +253,7 @@ static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, 
         for (size_t k = 0; k < depth; k += VEC)
             STORE_ALL(load(a + r * lda, k, depth), copy + r * A_STRIDE + k);
 }
-#define A_AT_TILE(k, i) (A + (size_t)(i) * lda + (k))
+#define A_AT_TILE(k, i) (A + (size_t)(i) * g.lda + (k))
 #define LDA_OF_COPY A_STRIDE
 #endif
 
@@ -269,11 +282,12 @@ static void tile_of_panel(bool first, bool many, uint depth, global const float 
                           uint ldb, global float *panel, const struct finish *f)
 {
 #if !TRANS_B
-    if (f->cols >= COLS && !many) {
+    bool in_place = FAST_PARTS || f->cols >= COLS;
+    if (in_place && !many) {
         tile_rows(depth, a, lda, b, ldb, *f);
         return;
     }
-    if (f->cols >= COLS && first) {
+    if (in_place && first) {
         tile_and_pack(depth, a, lda, b, ldb, panel, f);
         return;
     }
@@ -283,47 +297,53 @@ static void tile_of_panel(bool first, bool many, uint depth, global const float 
     tile_rows(depth, a, lda, panel, COLS, *f);
 }
 
-kernel void gemm_tile(uint M, uint N, uint K, uint items_m, uint items_n, float alpha, global const float *A, uint ao,
-                      uint lda, global const float *B, uint bo, uint ldb, float beta, global float *C, uint co,
-                      uint ldc, global float *scratch, uint copy_a, global float *extra, uint eo, uint lde, float slope)
+// One argument, since PoCL takes some 40 ns for each.
+struct product {
+    uint M, N, K, items_m, items_n, copy_a, ao, lda, bo, ldb, co, ldc, eo, lde;
+    float alpha, beta, slope;
+};
+
+kernel void gemm_tile(struct product g, global const float *A, global const float *B, global float *C,
+                      global float *scratch, global float *extra)
 {
-    uint item = get_global_id(0), at_m = item / items_n, at_n = item - at_m * items_n;
-    if (at_m >= items_m)
+    uint item = get_global_id(0), at_m = item / g.items_n, at_n = item - at_m * g.items_n;
+    if (at_m >= g.items_m)
         return;
-    uint panels = (N + COLS - 1) / COLS, panel_begin = panels * at_n / items_n;
-    uint panel_end = panels * (at_n + 1) / items_n;
-    uint tiles = (M + ROWS - 1) / ROWS, tile_begin = tiles * at_m / items_m, tile_end = tiles * (at_m + 1) / items_m;
+    uint panels = (g.N + COLS - 1) / COLS, panel_begin = panels * at_n / g.items_n;
+    uint panel_end = panels * (at_n + 1) / g.items_n;
+    uint tiles = (g.M + ROWS - 1) / ROWS, tile_begin = tiles * at_m / g.items_m;
+    uint tile_end = tiles * (at_m + 1) / g.items_m;
     global float *packed = scratch + (size_t)item * ITEM_FLOATS, *copy = packed + KC * COLS * PANELS;
-    A += ao;
-    B += bo;
-    C += co;
-    extra += eo;
-    uint blocks = (K + KC - 1) / KC, most = ((K + blocks - 1) / blocks + 15) / 16 * 16; // equal depths, in 16s
-    for (uint k = 0; k < K; k += most) {
-        uint depth = min(K - k, most), room = KC * PANELS / depth, count;
+    A += g.ao;
+    B += g.bo;
+    C += g.co;
+    extra += g.eo;
+    uint blocks = (g.K + KC - 1) / KC, most = ((g.K + blocks - 1) / blocks + 15) / 16 * 16; // equal depths, in 16s
+    for (uint k = 0; k < g.K; k += most) {
+        uint depth = min(g.K - k, most), room = KC * PANELS / depth, count;
         for (uint first = panel_begin; first < panel_end; first += count) {
             count = min(panel_end - first, room);
             for (uint t = tile_begin; t < tile_end; t++) {
-                uint i = t * ROWS, rows = M - i;
+                uint i = t * ROWS, rows = g.M - i;
                 global const float *a = A_AT_TILE(k, i);
-                uint a_ld = copy_a ? LDA_OF_COPY : lda;
-                if (copy_a) {
-                    pack_rows(a, lda, rows, depth, copy);
+                uint a_ld = g.copy_a ? LDA_OF_COPY : g.lda;
+                if (g.copy_a) {
+                    pack_rows(a, g.lda, rows, depth, copy);
                     a = copy;
                 }
 #if EPILOGUE == 3
                 if (first == 0)
-                    add_sums(a, a_ld, rows, depth, alpha, k == 0, extra + i);
+                    add_sums(a, a_ld, rows, depth, g.alpha, k == 0, extra + i);
 #endif
                 for (uint p = 0; p < count; p++) {
                     uint j = (first + p) * COLS;
-                    struct finish f = {C + (size_t)i * ldc + j, ldc, min(rows, (uint)ROWS), N - j, alpha,
-                                       k ? 1.0f : beta, slope, 0, lde}; // from the second depth on C has the first
+                    struct finish f = {C + (size_t)i * g.ldc + j, g.ldc, min(rows, (uint)ROWS), g.N - j, g.alpha,
+                                       k ? 1.0f : g.beta, g.slope, 0, g.lde}; // C holds the sums of earlier depths
 #if EPILOGUE == 1 || EPILOGUE == 2
-                    if (k + depth == K)
-                        f.extra = extra + (EPILOGUE == 2 ? (size_t)i * lde : 0) + j;
+                    if (k + depth == g.K)
+                        f.extra = extra + (EPILOGUE == 2 ? (size_t)i * g.lde : 0) + j;
 #endif
-                    tile_of_panel(t == tile_begin, tile_end - tile_begin > MANY, depth, a, a_ld, B_AT(k, j), ldb,
+                    tile_of_panel(t == tile_begin, tile_end - tile_begin > MANY, depth, a, a_ld, B_AT(k, j), g.ldb,
                                   packed + (size_t)p * depth * COLS, &f);
                 }
             }

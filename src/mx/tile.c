@@ -95,6 +95,11 @@ static enum st scratch(struct mx *m, const struct gemm_how *how, const struct ge
     return ST_OK;
 }
 
+struct product { /* of cl/tile.cl */
+    uint32_t M, N, K, items_m, items_n, copy_a, ao, lda, bo, ldb, co, ldc, eo, lde;
+    float alpha, beta, slope;
+};
+
 static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g)
 {
     struct ocl_kernel *k;
@@ -103,12 +108,13 @@ static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g
     if (s != ST_OK)
         return s;
     deal(m, how, g, &items_m, &items_n);
+    const struct product p = {(uint32_t)g->M, (uint32_t)g->N, (uint32_t)g->K, (uint32_t)items_m, (uint32_t)items_n,
+                              copies_a(g), (uint32_t)g->a.off, (uint32_t)g->a.ld, (uint32_t)g->b.off,
+                              (uint32_t)g->b.ld, (uint32_t)g->c.off, (uint32_t)g->c.ld, (uint32_t)g->extra.off,
+                              (uint32_t)g->extra.ld, g->alpha, g->beta, g->phi.slope};
     return ocl_run(k, (size_t[2]){(size_t)(items_m * items_n), 1}, (size_t[2]){1, 1},
-                   OCL_ARGS(ocl_u((size_t)g->M), ocl_u((size_t)g->N), ocl_u((size_t)g->K), ocl_u((size_t)items_m),
-                            ocl_u((size_t)items_n), ocl_f(g->alpha), MX_ARG(g->a), ocl_u((size_t)g->a.ld), MX_ARG(g->b),
-                            ocl_u((size_t)g->b.ld), ocl_f(g->beta), MX_ARG(g->c), ocl_u((size_t)g->c.ld),
-                            ocl_b(m->scratch), ocl_u(copies_a(g)), MX_ARG(g->extra), ocl_u((size_t)g->extra.ld),
-                            ocl_f(g->phi.slope)));
+                   OCL_ARGS(ocl_s(&p, sizeof p), ocl_b(g->a.buf), ocl_b(g->b.buf), ocl_b(g->c.buf), ocl_b(m->scratch),
+                            ocl_b(g->extra.buf)));
 }
 
 const struct gemm_provider gemm_tile = {.name = "tile", .epilogues = true, .params = params, .prepare = prepare,

@@ -6,7 +6,7 @@
 enum { KC, PANELS, ITEMS };
 static const struct gemm_param params[] = {
     [KC] = {"kc", 4, {400, 192, 272, 528}}, /* depth of a panel */
-    [PANELS] = {"panels", 3, {8, 4, 16}},   /* of B that a work-item keeps */
+    [PANELS] = {"panels", 3, {16, 4, 8}},   /* of B that a work-item keeps */
     [ITEMS] = {"items", 4, {4, 1, 2, 8}},   /* work-items a compute unit */
     {NULL, 0, {0}},
 };

@@ -4,8 +4,8 @@
 // order they are used and stay in the cache, and tiles of ROWS rows run over them, their ROWS x COLS sums in registers:
 // that is why the sums are single variables made by macros, arrays of vectors end up in memory. Where the rows of op(B)
 // can be read as they are, the first tile copies them as it goes, which hides the copying behind its multiply-adds, or
-// where few tiles use them, all do without a copy. A panel at the edge is padded, so that only the last store looks at
-// the edge; few rows left are done in tiles of FEW.
+// where few tiles use them, all do without a copy. At the edge they are read through a mask, or where there is none
+// from a padded panel, so that only the last store looks at the edge; few rows left are done in tiles of FEW.
 //
 // EPILOGUE, computed with the last store: 0 nothing; 1 C = phi(C + extra[column]); 2 C = C * phi'(.) from extra =
 // phi(.) of C's shape; 3 extra[row] = alpha * sum over k of op(A).

@@ -20,30 +20,62 @@ typedef JOIN(int, VEC) intv;
 #define STORE_ALL(v, p) JOIN(vstore, VEC)(v, 0, p)
 #endif
 
+// The first n < VEC of a vector, the others zero or untouched. One instruction where a CPU has one for it.
+#if VEC == 16 && defined(__AVX512F__)
+#define FAST_PARTS 1
+
+static floatv load_part(global const float *p, uint n)
+{
+    return __builtin_ia32_loadups512_mask((private float *)(size_t)p, (float16)0.0f, (ushort)((1u << n) - 1));
+}
+
+static void store_part(floatv v, global float *p, uint n)
+{
+    __builtin_ia32_storeups512_mask((private float *)(size_t)p, v, (ushort)((1u << n) - 1));
+}
+#else
+#define FAST_PARTS 0
+
+static floatv load_part(global const float *p, uint n)
+{
+    float part[VEC];
+    for (uint e = 0; e < VEC; e++)
+        part[e] = e < n ? p[e] : 0.0f;
+    return LOAD_ALL(part);
+}
+
+static void store_part(floatv v, global float *p, uint n)
+{
+    float part[VEC];
+    STORE_ALL(v, part);
+    for (uint e = 0; e < VEC; e++)
+        if (e < n)
+            p[e] = part[e];
+}
+#endif
+
 // p[i .. i+VEC), zero at n and beyond
 static floatv load(global const float *p, size_t i, size_t n)
 {
-    if (i + VEC <= n)
-        return LOAD_ALL(p + i);
-    float part[VEC];
-    for (int e = 0; e < VEC; e++)
-        part[e] = i + e < n ? p[i + e] : 0.0f;
-    return LOAD_ALL(part);
+    return i + VEC <= n ? LOAD_ALL(p + i) : load_part(p + i, i < n ? (uint)(n - i) : 0);
 }
 
 // p[i .. i+VEC) = v, nothing at n and beyond
 static void store(floatv v, global float *p, size_t i, size_t n)
 {
-    if (i + VEC <= n) {
+    if (i + VEC <= n)
         STORE_ALL(v, p + i);
-        return;
-    }
-    float part[VEC];
-    STORE_ALL(v, part);
-    for (int e = 0; e < VEC; e++)
-        if (i + e < n)
-            p[i + e] = part[e];
+    else if (i < n)
+        store_part(v, p + i, (uint)(n - i));
 }
+
+// Asks for a line of memory that will be read some hundred cycles later. Only where compilers for CPUs do something of
+// it: PoCL's own prefetch() is empty.
+#if defined(__x86_64__) || defined(__aarch64__)
+#define FETCH(p) __builtin_prefetch((const private void *)(size_t)(p))
+#else
+#define FETCH(p)
+#endif
 
 // f over all elements of a vector, halves first: in a fixed order, and without a loop, which compilers would keep
 #define FOLD1(f, v) (v)

@@ -3,8 +3,9 @@
 // A work-item takes a block of C. Panels of op(B), depth x COLS, are copied into its own scratch, where they lie in the
 // order they are used and stay in the cache, and tiles of ROWS rows run over them, their ROWS x COLS sums in registers:
 // that is why the sums are single variables made by macros, arrays of vectors end up in memory. Where the rows of op(B)
-// can be read as they are, the first tile copies them as it goes, which hides the copying behind its multiply-adds. A
-// panel at the edge is padded, so that only the last store looks at the edge; few rows left are done in tiles of FEW.
+// can be read as they are, the first tile copies them as it goes, which hides the copying behind its multiply-adds, or
+// where few tiles use them, all do without a copy. At the edge they are read through a mask, or where there is none
+// from a padded panel, so that only the last store looks at the edge; few rows left are done in tiles of FEW.
 //
 // EPILOGUE, computed with the last store: 0 nothing; 1 C = phi(C + extra[column]); 2 C = C * phi'(.) from extra =
 // phi(.) of C's shape; 3 extra[row] = alpha * sum over k of op(A).
@@ -36,6 +37,7 @@
 
 #define FEW (ROWS / 3)
 #define COLS (2 * VEC)
+#define MANY 16 // tiles: that many do not pay for packing a panel
 #define A_STRIDE (KC + 16) // of copied rows: not a power of two, so that they do not fight for the same cache lines
 #define ITEM_FLOATS (KC * COLS * PANELS + ROWS * A_STRIDE)
 
@@ -72,13 +74,16 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
     store(sum, c, at, f->cols);
 }
 
-#if TRANS_A // a: the tile's packed copy, ROWS floats a step of k
-#define ROW_BEGIN(r)
-#define A_AT(r) a[k * ROWS + r]
-#else // a: the tile's first row at this depth
+#if TRANS_A // a: the tile's first row at this depth; rows behind the last repeat it
+#define ROW_BEGIN(r) global const float *a##r = a + min((uint)r, f->rows - 1);
+#define A_AT(r) a##r[k * lda]
+#else
 #define ROW_BEGIN(r) global const float *a##r = a + min((uint)r, f->rows - 1) * (size_t)lda;
 #define A_AT(r) a##r[k]
 #endif
+#define ROW_FETCH(r) \
+    FETCH(f->c + min((uint)r, f->rows - 1) * (size_t)f->ldc); \
+    FETCH(f->c + min((uint)r, f->rows - 1) * (size_t)f->ldc + min((uint)VEC, f->cols - 1));
 #define ROW_ZERO(r) floatv sum##r##_0 = 0.0f, sum##r##_1 = 0.0f;
 #define ROW_ADD(r) \
     { \
@@ -101,7 +106,9 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
     static void name(uint depth, global const float *a, uint lda, global const float *b, uint ldb, \
                      global float *packed, const struct finish *f) \
     { \
+        uint n0 = min(f->cols, (uint)VEC), n1 = min(f->cols - n0, (uint)VEC); \
         EACH(ROW_BEGIN) \
+        EACH(ROW_FETCH) \
         EACH(ROW_ZERO) \
         for (size_t k = 0; k < depth; k++) { \
             BEGIN \
@@ -109,12 +116,26 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
         } \
         EACH(PUT) \
     }
-#define B_BEGIN floatv b0 = LOAD_ALL(b + k * ldb), b1 = LOAD_ALL(b + k * ldb + VEC);
+#if FAST_PARTS
+#define B_LOAD load_part
+#else // only whole panels are read in place
+#define B_LOAD(p, n) LOAD_ALL(p)
+#endif
+#define AHEAD 16 // steps of k: some 400 cycles
+#define B_BEGIN_OF_FEW floatv b0 = B_LOAD(b + k * ldb, n0), b1 = B_LOAD(b + k * ldb + VEC, n1);
+#if TRANS_B // packed just now
+#define B_BEGIN B_BEGIN_OF_FEW
+#else
+#define B_BEGIN \
+    FETCH(b + (k + AHEAD) * ldb); \
+    FETCH(b + (k + AHEAD) * ldb + VEC); \
+    B_BEGIN_OF_FEW
+#endif
 #define B_BEGIN_AND_PACK \
     B_BEGIN \
     STORE_ALL(b0, packed + k * COLS); \
     STORE_ALL(b1, packed + k * COLS + VEC);
-#define B_BEGIN_HALF floatv b0 = LOAD_ALL(b + k * ldb);
+#define B_BEGIN_HALF floatv b0 = B_LOAD(b + k * ldb, n0);
 #define EACH_ROW JOIN(EACH_, ROWS)
 #if ROWS == 12
 #define EACH_OF_FEW EACH_4
@@ -123,7 +144,7 @@ static void put(floatv sum, const struct finish *f, uint r, uint at)
 #endif
 TILE(tile, EACH_ROW, B_BEGIN, ROW_ADD, ROW_PUT)
 TILE(tile_and_pack, EACH_ROW, B_BEGIN_AND_PACK, ROW_ADD, ROW_PUT)
-TILE(tile_of_few, EACH_OF_FEW, B_BEGIN, ROW_ADD, ROW_PUT)
+TILE(tile_of_few, EACH_OF_FEW, B_BEGIN_OF_FEW, ROW_ADD, ROW_PUT)
 TILE(tile_half, EACH_ROW, B_BEGIN_HALF, ROW_ADD_HALF, ROW_PUT_HALF)
 
 // The rows that are left at the end of C, or a whole tile of them.
@@ -191,17 +212,17 @@ static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth,
 {
     uint k = 0;
 #if VEC == 16
-    for (; k + 16 <= depth; k += 16) {
+    for (; k + 16 <= depth; k += 16) // 16 rows from end to end, since caches foresee that many but not 32
         transpose16(b + k, ldb, cols - 1, panel + (size_t)k * COLS);
-        if (cols > 16)
+    if (cols > 16)
+        for (k = 0; k + 16 <= depth; k += 16)
             transpose16(b + 16 * ldb + k, ldb, cols - 17, panel + (size_t)k * COLS + 16);
-    }
 #endif
     for (; k < depth; k++)
         for (uint c = 0; c < COLS; c++)
             panel[(size_t)k * COLS + c] = c < cols ? b[c * ldb + k] : 0.0f;
 }
-#define B_AT(k, j) (B + (size_t)(j) * ldb + (k))
+#define B_AT(k, j) (B + (size_t)(j) * g.ldb + (k))
 #else
 // b: (K, N) at the panel's first depth and column
 static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth, global float *panel)
@@ -211,7 +232,7 @@ static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth,
         STORE_ALL(load(b + k * ldb, VEC, cols), panel + k * COLS + VEC);
     }
 }
-#define B_AT(k, j) (B + (size_t)(k) * ldb + (j))
+#define B_AT(k, j) (B + (size_t)(k) * g.ldb + (j))
 #endif
 
 #if TRANS_A
@@ -222,8 +243,8 @@ static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, 
         for (uint r = 0; r < ROWS; r += VEC)
             STORE_ALL(load(a + k * lda, r, rows), copy + k * ROWS + r);
 }
-#define A_AT_TILE(k, i) (A + (size_t)(k) * lda + (i))
-#define LDA_OF_COPY 0
+#define A_AT_TILE(k, i) (A + (size_t)(k) * g.lda + (i))
+#define LDA_OF_COPY ROWS
 #else
 // a: (M, K) at the tile's first row and depth
 static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, global float *copy)
@@ -232,19 +253,20 @@ static void pack_rows(global const float *a, size_t lda, uint rows, uint depth, 
         for (size_t k = 0; k < depth; k += VEC)
             STORE_ALL(load(a + r * lda, k, depth), copy + r * A_STRIDE + k);
 }
-#define A_AT_TILE(k, i) (A + (size_t)(i) * lda + (k))
+#define A_AT_TILE(k, i) (A + (size_t)(i) * g.lda + (k))
 #define LDA_OF_COPY A_STRIDE
 #endif
 
 #if EPILOGUE == 3
-// Adds alpha times the sums over the depth of a packed tile's rows to `sums`, which they start where `begin`.
-static void add_sums(global const float *copy, uint rows, uint depth, float alpha, bool begin, global float *sums)
+// Adds alpha times the sums over the depth of a tile's rows to `sums`, which they start where `begin`.
+static void add_sums(global const float *a, size_t lda, uint rows, uint depth, float alpha, bool begin,
+                     global float *sums)
 {
     for (uint r = 0; r < ROWS && r < rows; r += VEC) {
         uint n = min(rows, (uint)ROWS);
         floatv sum = 0.0f;
         for (size_t k = 0; k < depth; k++)
-            sum += LOAD_ALL(copy + k * ROWS + r);
+            sum += load(a + k * lda, r, rows);
         sum *= alpha;
         if (!begin)
             sum += load(sums, r, n);
@@ -255,16 +277,18 @@ static void add_sums(global const float *copy, uint rows, uint depth, float alph
 
 // ---- a work-item's block --------------------------------------------------------------------------------------------
 
-// One panel for one tile: the first tile packs it, and where nobody comes after it, reads op(B) in place if it can.
-static void tile_of_panel(bool first, bool last, uint depth, global const float *a, uint lda, global const float *b,
+// One panel for one tile. The first of many tiles packs it; few of them read op(B) in place if they can.
+static void tile_of_panel(bool first, bool many, uint depth, global const float *a, uint lda, global const float *b,
                           uint ldb, global float *panel, const struct finish *f)
 {
 #if !TRANS_B
-    if (first && f->cols >= COLS) {
-        if (last)
-            tile_rows(depth, a, lda, b, ldb, *f);
-        else
-            tile_and_pack(depth, a, lda, b, ldb, panel, f);
+    bool in_place = FAST_PARTS || f->cols >= COLS;
+    if (in_place && !many) {
+        tile_rows(depth, a, lda, b, ldb, *f);
+        return;
+    }
+    if (in_place && first) {
+        tile_and_pack(depth, a, lda, b, ldb, panel, f);
         return;
     }
 #endif
@@ -273,47 +297,54 @@ static void tile_of_panel(bool first, bool last, uint depth, global const float 
     tile_rows(depth, a, lda, panel, COLS, *f);
 }
 
-kernel void gemm_tile(uint M, uint N, uint K, uint items_m, uint items_n, float alpha, global const float *A, uint ao,
-                      uint lda, global const float *B, uint bo, uint ldb, float beta, global float *C, uint co,
-                      uint ldc, global float *scratch, uint copy_a, global float *extra, uint eo, uint lde, float slope)
+// One argument, since PoCL takes some 40 ns for each.
+struct product {
+    uint M, N, K, items_m, items_n, copy_a, ao, lda, bo, ldb, co, ldc, eo, lde;
+    float alpha, beta, slope;
+};
+
+kernel void gemm_tile(struct product g, global const float *A, global const float *B, global float *C,
+                      global float *scratch, global float *extra)
 {
-    uint item = get_global_id(0), at_m = item / items_n, at_n = item - at_m * items_n;
-    if (at_m >= items_m)
+    uint item = get_global_id(0), at_m = item / g.items_n, at_n = item - at_m * g.items_n;
+    if (at_m >= g.items_m)
         return;
-    uint panels = (N + COLS - 1) / COLS, panel_begin = panels * at_n / items_n;
-    uint panel_end = panels * (at_n + 1) / items_n;
-    uint tiles = (M + ROWS - 1) / ROWS, tile_begin = tiles * at_m / items_m, tile_end = tiles * (at_m + 1) / items_m;
+    uint panels = (g.N + COLS - 1) / COLS, panel_begin = panels * at_n / g.items_n;
+    uint panel_end = panels * (at_n + 1) / g.items_n;
+    uint tiles = (g.M + ROWS - 1) / ROWS, tile_begin = tiles * at_m / g.items_m;
+    uint tile_end = tiles * (at_m + 1) / g.items_m;
     global float *packed = scratch + (size_t)item * ITEM_FLOATS, *copy = packed + KC * COLS * PANELS;
-    A += ao;
-    B += bo;
-    C += co;
-    extra += eo;
-    uint blocks = (K + KC - 1) / KC, most = ((K + blocks - 1) / blocks + 15) / 16 * 16; // equal depths, in 16s
-    for (uint k = 0; k < K; k += most) {
-        uint depth = min(K - k, most), room = KC * PANELS / depth, count;
+    A += g.ao;
+    B += g.bo;
+    C += g.co;
+    extra += g.eo;
+    uint blocks = (g.K + KC - 1) / KC, most = ((g.K + blocks - 1) / blocks + 15) / 16 * 16; // equal depths, in 16s
+    for (uint k = 0; k < g.K; k += most) {
+        uint depth = min(g.K - k, most), room = KC * PANELS / depth, count;
         for (uint first = panel_begin; first < panel_end; first += count) {
             count = min(panel_end - first, room);
             for (uint t = tile_begin; t < tile_end; t++) {
-                uint i = t * ROWS, rows = M - i;
+                uint i = t * ROWS, rows = g.M - i;
                 global const float *a = A_AT_TILE(k, i);
-                if (copy_a) {
-                    pack_rows(a, lda, rows, depth, copy);
+                uint a_ld = g.copy_a ? LDA_OF_COPY : g.lda;
+                if (g.copy_a) {
+                    pack_rows(a, g.lda, rows, depth, copy);
                     a = copy;
-#if EPILOGUE == 3
-                    if (first == 0)
-                        add_sums(copy, rows, depth, alpha, k == 0, extra + i);
-#endif
                 }
+#if EPILOGUE == 3
+                if (first == 0)
+                    add_sums(a, a_ld, rows, depth, g.alpha, k == 0, extra + i);
+#endif
                 for (uint p = 0; p < count; p++) {
                     uint j = (first + p) * COLS;
-                    struct finish f = {C + (size_t)i * ldc + j, ldc, min(rows, (uint)ROWS), N - j, alpha,
-                                       k ? 1.0f : beta, slope, 0, lde}; // from the second depth on C has the first
+                    struct finish f = {C + (size_t)i * g.ldc + j, g.ldc, min(rows, (uint)ROWS), g.N - j, g.alpha,
+                                       k ? 1.0f : g.beta, g.slope, 0, g.lde}; // C holds the sums of earlier depths
 #if EPILOGUE == 1 || EPILOGUE == 2
-                    if (k + depth == K)
-                        f.extra = extra + (EPILOGUE == 2 ? (size_t)i * lde : 0) + j;
+                    if (k + depth == g.K)
+                        f.extra = extra + (EPILOGUE == 2 ? (size_t)i * g.lde : 0) + j;
 #endif
-                    tile_of_panel(t == tile_begin, t + 1 == tile_end, depth, a, copy_a ? LDA_OF_COPY : lda, B_AT(k, j),
-                                  ldb, packed + (size_t)p * depth * COLS, &f);
+                    tile_of_panel(t == tile_begin, tile_end - tile_begin > MANY, depth, a, a_ld, B_AT(k, j), g.ldb,
+                                  packed + (size_t)p * depth * COLS, &f);
                 }
             }
         }

@@ -165,9 +165,11 @@ MUST_USE enum st ocl_kernel_get(struct ocl_queue *q, const char *file, const cha
                                 struct ocl_kernel **out);
 
 struct ocl_arg {
-    enum { OCL_ARG_BUF, OCL_ARG_U32, OCL_ARG_F32 } kind;
+    enum { OCL_ARG_BUF, OCL_ARG_STRUCT, OCL_ARG_U32, OCL_ARG_F32 } kind;
+    uint32_t bytes; /* of a struct */
     union {
         const struct ocl_buf *buf; /* NULL is a null pointer in the kernel */
+        const void *data;          /* the struct: only read by the call */
         uint32_t u32;
         float f32;
     } is;
@@ -176,6 +178,12 @@ struct ocl_arg {
 static inline struct ocl_arg ocl_b(const struct ocl_buf *b)
 {
     return (struct ocl_arg){.kind = OCL_ARG_BUF, .is.buf = b};
+}
+
+/* A struct of numbers of four bytes each, so that it is laid out alike on both sides. */
+static inline struct ocl_arg ocl_s(const void *data, size_t bytes)
+{
+    return (struct ocl_arg){.kind = OCL_ARG_STRUCT, .bytes = (uint32_t)bytes, .is.data = data};
 }
 
 static inline struct ocl_arg ocl_u(size_t v)

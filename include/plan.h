@@ -1,5 +1,5 @@
 /*
- * plan: what layers cost on devices, and where modules should go. Stands on nn and ocl; knows no couplings: what they
+ * plan: what layers cost on devices, and where modules should go. Stands on nn; knows no couplings: what they
  * cost is given to it as multiply-accumulates.
  */
 #ifndef CLUTCH_PLAN_H

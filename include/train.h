@@ -178,7 +178,8 @@ struct train_span {
     bool waiting;     /* of the module's thread, else of its device */
     uint64_t step, start_ns, end_ns;
 };
-/* The spans recorded so far, module by module; *n of them, valid until the next call. */
+/* The spans recorded so far, module by module and in the order of their starts; *n of them, valid until the next call.
+ * Those of kernels are on the device's clock as far as it can be compared; all of a window have its first step. */
 MUST_USE enum st train_spans(struct train *t, const struct train_span **spans, int *n);
 
 int train_epochs_done(const struct train *t);

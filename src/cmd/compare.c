@@ -104,9 +104,10 @@ static enum st open_row(const struct compare *c, const struct compare_row *r, co
                         struct train **out)
 {
     struct modules where = c->where;
-    where.placement.device = c->where.hold.device;
+    where.placement.device = where.hold.device;
     if (!r->words) {
-        where.placement.on[0] = c->single;
+        where.hold.device[0] = *c->single;
+        where.placement.on[0] = 0;
         return modules_train(&where, c->joined, o, c->set, &c->scaling, NULL, out);
     }
     enum st s = train_couplings(c->net, r->words, where.placement.coupling);
@@ -168,7 +169,16 @@ static enum st place(struct compare *c)
         c->where.split = NULL;
     }
     TRY(nn_net_join(c->net, &c->joined));
-    c->single = c->where.plan.modules && c->where.plan.best_device >= 0 ? c->where.plan.best_device : 0;
+    int best = c->where.plan.modules && c->where.plan.best_device >= 0 ? c->where.plan.best_device : 0;
+    c->single = &c->where.hold.device[best];
+    if (devices_are_parts(&c->where.hold)) { /* who has one device takes all of it */
+        const struct ocl_facts *f = ocl_device_facts(c->single->device);
+        char word[64];
+        snprintf(word, sizeof word, "%d:%d", f->platform, f->index);
+        TRY(devices_open(word, &c->whole));
+        TRY(tune_at_first_use(c->whole.device[0].device, c->no_tune));
+        c->single = &c->whole.device[0];
+    }
     c->bound = c->where.plan.modules ? c->where.plan.bound : 0;
 out:
     return s;
@@ -204,6 +214,7 @@ static void close_compare(struct compare *c)
         mem_free(c->row[i].seconds);
         mem_free(c->row[i].accuracy);
     }
+    devices_close(&c->whole);
     modules_close(&c->where);
     data_free(c->set);
     nn_net_free(c->joined);

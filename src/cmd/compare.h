@@ -31,7 +31,8 @@ struct compare {
     struct data_set *set;
     struct train_scaling scaling;
     struct modules where;
-    int single;                  /* the device that is best for the whole net */
+    struct devices_hold whole;   /* the device that all others are parts of, where they are */
+    const struct plan_device *single; /* the device that is best for the whole net */
     double bound;                /* 0: not known */
     struct compare_row row[COMPARE_ROWS_MAX];
     int rows;

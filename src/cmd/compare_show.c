@@ -84,15 +84,16 @@ static bool any_emulated(const struct compare *c)
 
 void compare_head(const struct compare *c)
 {
-    printf("%s on %s: batch %d, %s %g (%s), %d epochs, %d seed%s, accuracy on the %s\n", c->net->origin, c->set->name,
-           c->options.batch, c->options.optimizer, c->options.lr, c->options.schedule, c->options.epochs, c->seeds,
+    printf("%s on %s: batch %d, %s %g (%s), %d epoch%s, %d seed%s, accuracy on the %s\n", c->net->origin, c->set->name,
+           c->options.batch, c->options.optimizer, c->options.lr, c->options.schedule, c->options.epochs,
+           c->options.epochs == 1 ? "" : "s", c->seeds,
            c->seeds == 1 ? "" : "s", c->validation ? "validation split" : "test set");
     for (int k = 0; k < c->net->section_count; k++) {
         const struct nn_section *s = &c->net->section[k];
         printf("module %d: layers %d to %d on %s\n", k, s->first, s->first + s->count - 1,
                c->where.hold.device[c->where.placement.on[k]].label);
     }
-    printf("one device: %s\n", c->where.hold.device[c->single].label);
+    printf("one device: %s\n", c->single->label);
     if (any_emulated(c))
         printf("EMULATED devices share a real one: times are those of the emulation, not of hardware\n");
     printf("\n");
@@ -223,7 +224,7 @@ static enum st show_json(const struct compare *c)
                                 c->options.epochs, "seeds", seeds_json(c), "accuracy_of",
                                 c->validation ? "validation" : "test", "target_accuracy", target_of(c), "bound",
                                 number(c->bound > 0 ? c->bound : NAN), "single_device",
-                                c->where.hold.device[c->single].label, "modules", places, "rows", rows, "clutch",
+                                c->single->label, "modules", places, "rows", rows, "clutch",
                                 cmd_version()));
 }
 

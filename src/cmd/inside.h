@@ -69,6 +69,7 @@ struct devices_hold {
 };
 MUST_USE enum st devices_open(const char *spec, struct devices_hold *h);
 void devices_close(struct devices_hold *h);
+bool devices_are_parts(const struct devices_hold *h); /* all the parts of one device */
 /* Which of the devices each section of the net demands: pinned[k] for the word behind its `on`, -1 where there is none.
  * A word is of the device grammar, `virtual` (any emulated one), or names one of several by its number: `virtual:2`,
  * `0:0/2:1`. Where it means several, the first that no section before has; where those have all, the first. ST_INPUT

@@ -66,6 +66,14 @@ void devices_close(struct devices_hold *h)
     *h = (struct devices_hold){0};
 }
 
+bool devices_are_parts(const struct devices_hold *h)
+{
+    for (int i = 0; i < h->n; i++)
+        if (h->pick[i].device != h->pick[0].device || h->pick[i].parts != h->n)
+            return false;
+    return h->n > 1;
+}
+
 /* ---- on ---------------------------------------------------------------------------------------------------------- */
 
 /* Whether the word is the place's own name, with ':' for the '#' that would begin a comment. */

@@ -116,15 +116,6 @@ static int parts_to_try(const struct work *w)
     return plan_check(w->net, parts, &wish) == ST_OK ? parts : 0;
 }
 
-/* Whether the devices are all the parts of one. */
-static bool are_parts_of_one(const struct devices_hold *hold)
-{
-    for (int i = 0; i < hold->n; i++)
-        if (hold->pick[i].device != hold->pick[0].device || hold->pick[i].parts != hold->n)
-            return false;
-    return hold->n > 1;
-}
-
 static enum st check_modules(const struct work *w)
 {
     if (w->modules < 0 || w->modules > PLAN_MODULES_MAX)
@@ -148,7 +139,7 @@ static enum st open_other(struct work *w)
     const struct devices_hold *hold = &w->here.hold;
     const struct ocl_facts *f = ocl_device_facts(hold->device[0].device);
     int parts = parts_to_try(w);
-    w->have_other = parts > 0 ? PARTS : are_parts_of_one(hold) ? AS_ONE : NO_OTHER;
+    w->have_other = parts > 0 ? PARTS : devices_are_parts(hold) ? AS_ONE : NO_OTHER;
     if (!w->have_other)
         return ST_OK;
     if (parts > 0)

@@ -6,7 +6,7 @@
 enum { KC, PANELS, ITEMS };
 static const struct gemm_param params[] = {
     [KC] = {"kc", 4, {400, 192, 272, 528}}, /* depth of a panel */
-    [PANELS] = {"panels", 3, {8, 4, 16}},   /* of B that a work-item keeps */
+    [PANELS] = {"panels", 3, {16, 4, 8}},   /* of B that a work-item keeps */
     [ITEMS] = {"items", 4, {4, 1, 2, 8}},   /* work-items a compute unit */
     {NULL, 0, {0}},
 };
@@ -33,10 +33,11 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* Rows a multiple of 2 KiB apart fall on the same few cache lines, and a tile runs along twelve of them at once. */
+/* Rows a multiple of 2 KiB apart fall on the same few cache lines: of A a tile runs along twelve of them at once, of a
+ * transposed A down hundreds, panel after panel. */
 static bool copies_a(const struct gemm_call *g)
 {
-    return g->trans_a || g->a.ld % 512 == 0;
+    return g->a.ld % 512 == 0;
 }
 
 /* Work-items at most: for a product that takes not much longer than a second thread needs to start, one. */
@@ -101,6 +102,11 @@ static enum st scratch(struct mx *m, const struct gemm_how *how, const struct ge
     return ST_OK;
 }
 
+struct product { /* of cl/tile.cl */
+    uint32_t M, N, K, items_m, items_n, copy_a, ao, lda, bo, ldb, co, ldc, eo, lde;
+    float alpha, beta, slope;
+};
+
 static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g)
 {
     struct ocl_kernel *k;
@@ -109,12 +115,13 @@ static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g
     if (s != ST_OK)
         return s;
     deal(m, how, g, &items_m, &items_n);
+    const struct product p = {(uint32_t)g->M, (uint32_t)g->N, (uint32_t)g->K, (uint32_t)items_m, (uint32_t)items_n,
+                              copies_a(g), (uint32_t)g->a.off, (uint32_t)g->a.ld, (uint32_t)g->b.off,
+                              (uint32_t)g->b.ld, (uint32_t)g->c.off, (uint32_t)g->c.ld, (uint32_t)g->extra.off,
+                              (uint32_t)g->extra.ld, g->alpha, g->beta, g->phi.slope};
     return ocl_run(k, (size_t[2]){(size_t)(items_m * items_n), 1}, (size_t[2]){1, 1},
-                   OCL_ARGS(ocl_u((size_t)g->M), ocl_u((size_t)g->N), ocl_u((size_t)g->K), ocl_u((size_t)items_m),
-                            ocl_u((size_t)items_n), ocl_f(g->alpha), MX_ARG(g->a), ocl_u((size_t)g->a.ld), MX_ARG(g->b),
-                            ocl_u((size_t)g->b.ld), ocl_f(g->beta), MX_ARG(g->c), ocl_u((size_t)g->c.ld),
-                            ocl_b(m->scratch), ocl_u(copies_a(g)), MX_ARG(g->extra), ocl_u((size_t)g->extra.ld),
-                            ocl_f(g->phi.slope)));
+                   OCL_ARGS(ocl_s(&p, sizeof p), ocl_b(g->a.buf), ocl_b(g->b.buf), ocl_b(g->c.buf), ocl_b(m->scratch),
+                            ocl_b(g->extra.buf)));
 }
 
 const struct gemm_provider gemm_tile = {.name = "tile", .epilogues = true, .params = params, .prepare = prepare,

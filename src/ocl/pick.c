@@ -159,7 +159,7 @@ static enum st add_emulated(const char *word, size_t len, struct ocl_pick **pick
         return bad_emulation(word, len);
     for (int i = 0; i < *n; i++)
         if ((*picks)[i].emulation.slowness > 0)
-            return st_fail(ST_INPUT, "emulated devices are described twice: once is enough, and all allowed");
+            return st_fail(ST_INPUT, "emulated devices are described twice, once is all that is allowed");
     struct ocl_pick *more = mem_resize(*picks, (size_t)(*n + count), sizeof *more);
     if (!more)
         return ST_MEMORY;

@@ -223,6 +223,8 @@ static cl_int set_arg(cl_kernel kernel, cl_uint i, const struct ocl_arg *arg)
         cl_mem handle = arg->is.buf ? arg->is.buf->handle : NULL;
         return clSetKernelArg(kernel, i, sizeof handle, &handle);
     }
+    case OCL_ARG_STRUCT:
+        return clSetKernelArg(kernel, i, arg->bytes, arg->is.data);
     case OCL_ARG_U32:
         return clSetKernelArg(kernel, i, sizeof arg->is.u32, &arg->is.u32);
     case OCL_ARG_F32:

@@ -42,7 +42,9 @@ static double pace_of(const struct search *f, int device, int from, int to)
 {
     const double *sum = f->sum_ns + (size_t)device * (size_t)(f->costs->layers + 1);
     int first = f->place[from], last = f->place[to];
-    struct load l = load_of(f->costs, device, first, last, sum[last] - sum[first]);
+    struct run run = {.first = first, .last = last, .compute_ns = sum[last] - sum[first], .sends_down = first > 0,
+                      .sends_up = last < f->costs->layers};
+    struct load l = load_of(f->costs, device, &run);
     return load_pace(f->costs, device, &l);
 }
 

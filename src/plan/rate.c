@@ -17,17 +17,18 @@ static double flight_ns(const struct plan_costs *c, int device, int cut)
     return c->flight_ns_per_byte[device] * c->message_bytes[cut];
 }
 
-struct load load_of(const struct plan_costs *c, int device, int first, int last, double compute_ns)
+struct load load_of(const struct plan_costs *c, int device, const struct run *r)
 {
-    struct load l = {.compute_ns = compute_ns};
-    if (last < c->layers) { /* activations up */
-        l.coupling_ns = (double)c->coupling_macs[last] * c->batch * c->ns_per_mac[device];
-        l.message_ns = message_ns(c, device, last);
-        l.flight_ns = flight_ns(c, device, last);
+    struct load l = {.compute_ns = r->compute_ns};
+    if (r->last < c->layers)
+        l.coupling_ns = (double)c->coupling_macs[r->last] * c->batch * c->ns_per_mac[device];
+    if (r->sends_up) { /* activations */
+        l.message_ns = message_ns(c, device, r->last);
+        l.flight_ns = flight_ns(c, device, r->last);
     }
-    if (first > 0) { /* gradients down */
-        l.message_ns += message_ns(c, device, first);
-        l.flight_ns = flight_ns(c, device, first) > l.flight_ns ? flight_ns(c, device, first) : l.flight_ns;
+    if (r->sends_down) { /* gradients */
+        l.message_ns += message_ns(c, device, r->first);
+        l.flight_ns = flight_ns(c, device, r->first) > l.flight_ns ? flight_ns(c, device, r->first) : l.flight_ns;
     }
     return l;
 }
@@ -65,17 +66,16 @@ static struct load device_load(const struct plan_costs *c, struct plan *p, int d
         struct plan_module *m = &p->module[k];
         if (m->device != device)
             continue;
-        struct load l = load_of(c, device, m->first, m->first + m->count, m->compute_ns);
-        if (k > 0 && p->module[k - 1].device == device)
-            l.message_ns -= message_ns(c, device, m->first);
-        if (k + 1 < p->modules && p->module[k + 1].device == device)
-            l.message_ns -= message_ns(c, device, m->first + m->count);
+        struct run run = {.first = m->first, .last = m->first + m->count, .compute_ns = m->compute_ns};
+        run.sends_down = k > 0 && p->module[k - 1].device != device;
+        run.sends_up = k + 1 < p->modules && p->module[k + 1].device != device;
+        struct load l = load_of(c, device, &run);
         m->coupling_ns = l.coupling_ns;
-        m->message_ns = l.message_ns > 0 ? l.message_ns : 0;
-        sum.compute_ns += m->compute_ns;
-        sum.coupling_ns += m->coupling_ns;
-        sum.message_ns += m->message_ns;
-        sum.flight_ns = m->message_ns > 0 && l.flight_ns > sum.flight_ns ? l.flight_ns : sum.flight_ns;
+        m->message_ns = l.message_ns;
+        sum.compute_ns += l.compute_ns;
+        sum.coupling_ns += l.coupling_ns;
+        sum.message_ns += l.message_ns;
+        sum.flight_ns = l.flight_ns > sum.flight_ns ? l.flight_ns : sum.flight_ns;
     }
     return sum;
 }

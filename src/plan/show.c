@@ -156,9 +156,9 @@ static void show_verdict(const struct plan_device *devices, const struct plan *p
         return;
     plan_device_id(&devices[p->best_device], id, sizeof id);
     if (p->single_is_best)
-        text_add(out,
-                 "One device alone is best: %s with %.1f steps/s. Decoupled, the modules would reach %.2f x that.\n",
-                 id, p->exact_single, p->decoupled / p->exact_single);
+        text_add(out, "One device alone is best: %s with %.1f steps/s. "
+                 "Decoupled, the modules would reach %.2f x that.\n", id,
+                 p->exact_single, p->decoupled / p->exact_single);
     else
         text_add(out, "Decoupled is %.2f x as fast as %s alone, and %.2f x exact over the same modules.\n",
                  p->decoupled / p->exact_single, id, p->decoupled / p->exact);

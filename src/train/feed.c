@@ -25,18 +25,24 @@ enum st feed_open(struct mx *mx, const struct data_split *split, int channels, i
     TRY(ocl_buf_create(d, samples, &f->labels));
     if (shuffled)
         TRY(NEW(f->host_order, split->n));
+    for (uint32_t i = 0; shuffled && i < split->n; i++)
+        f->host_order[i] = i; /* until the first shuffle */
     if (shuffled && !streams)
         TRY(ocl_buf_create(d, split->n * sizeof *f->host_order, &f->order));
     if (streams) {
         TRY(NEW(f->stage, WINDOW * (size_t)batch * (size + 1)));
     } else {
+        if (shuffled)
+            TRY(ocl_write(q, f->order, 0, split->n * sizeof *f->host_order, f->host_order));
         TRY(ocl_write(q, f->pixels, 0, samples * size, split->pixels));
         TRY(ocl_write(q, f->labels, 0, samples, split->labels));
         TRY(ocl_wait(q));
     }
 out:
-    if (s != ST_OK)
+    if (s != ST_OK) {
+        (void)!ocl_wait(q); /* what it was sent may still be read */
         feed_close(f);
+    }
     return s;
 }
 

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SPARE = 6 }; /* messages that may be outside the mailbox up: being worked on, prepared, or to be sent back */
+/* Messages that may be outside the mailbox up: being worked on, prepared, or to be sent back; and of those that came
+ * back, how many more than the ring holds may still be on their way to the device. */
+enum { SPARE = 6, BEHIND = 2 };
 
 /* ---- couplings --------------------------------------------------------------------------------------------------- */
 
@@ -40,15 +42,11 @@ static enum st check_couplings(struct team *team, const struct nn_net *net, int 
     }
     int most = 2 * team->batch_min - 1; /* of a batch that is too small to be cut */
     team->rows_max = (batch + team->micro - 1) / team->micro;
-    if (team->micro > 1 && team->rows_max < most)
+    team->ring = team->placement.queue + team->micro + SPARE;
+    if (team->micro > 1 && (team->rows_max < most || batch < team->micro))
         return st_fail(ST_INPUT, "micro=%d is too much for a batch of %d: %d samples a micro-batch at least",
                        team->micro, batch, most);
     return ST_OK;
-}
-
-static int ring_of(const struct team *team)
-{
-    return team->placement.queue + team->micro + SPARE;
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
@@ -73,7 +71,7 @@ static enum st plan_worker(const struct worker *w, bool streams, struct train_me
     struct nn_memory m;
     TRY(nn_memory_plan(w->net, w->mx, team->rows_max, team->train->optimizer->slots, team->micro, &m));
     if (w->spec && sg_net_wanted(w->spec))
-        TRY(sg_memory_plan(w->spec, w->mx, w->net->classes, team->train->net->classes, team->rows_max, ring_of(team),
+        TRY(sg_memory_plan(w->spec, w->mx, w->net->classes, team->train->net->classes, team->rows_max, team->ring,
                            &coupling));
     uint64_t batch = micro * rows * 4 * (in + 1) + (w->spec ? rows * 4 * out : rows * 8);
     if (team->micro > 1)
@@ -176,7 +174,7 @@ static enum st open_mailboxes(struct team *team, int k)
     TRY(sg_mailbox_open(below->queue, queue, team->rows_max, below->net->classes, true, link, &below->to_above));
     above->from_below = below->to_above;
     if (sg_wants_targets(below->spec)) {
-        TRY(sg_mailbox_open(above->queue, ring_of(team), team->rows_max, below->net->classes, false, link,
+        TRY(sg_mailbox_open(above->queue, team->ring + BEHIND, team->rows_max, below->net->classes, false, link,
                             &above->to_below));
         below->from_above = above->to_below;
     }
@@ -204,7 +202,7 @@ static enum st open_buffers(struct worker *w)
         TRY(ocl_buf_create(d, 4 * (size_t)nn_module_grads(w->module).cols, &w->sum_grads));
     }
     if (w->spec && sg_net_wanted(w->spec)) {
-        TRY(sg_open(w->spec, w->queue, w->net->classes, t->net->classes, team->rows_max, ring_of(team), &w->coupling));
+        TRY(sg_open(w->spec, w->queue, w->net->classes, t->net->classes, team->rows_max, team->ring, &w->coupling));
         TRY(ocl_buf_create(d, 4 * rows * (size_t)w->net->classes, &w->target));
     }
     if (!w->spec) {

@@ -121,6 +121,8 @@ enum st team_probe(struct team *team, struct train_alignment *out)
         TRY(probe_cut(&p, &team->worker[k - 1], &out[k - 1]));
     }
 out:
+    for (int k = 0; s != ST_OK && k < team->n; k++)
+        (void)!ocl_wait(team->worker[k].queue); /* nothing may read what is freed */
     mem_free(p.labels);
     mem_free(p.h);
     mem_free(p.guess);

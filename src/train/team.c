@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WATCH_NS = 200000000 }; /* between two looks at how far a run is */
@@ -105,6 +106,21 @@ static void wait_for_workers(struct team *team, const struct train_watch *watch)
     monitor_leave(team->changed);
 }
 
+/* A run that went well leaves nothing on its way. */
+static enum st check_mailboxes(const struct team *team)
+{
+    for (int k = 0; k < team->n; k++) {
+        struct sg_mailbox *const box[] = {team->worker[k].to_above, team->worker[k].to_below};
+        for (size_t i = 0; i < COUNT_OF(box); i++) {
+            struct sg_mailbox_counts n = box[i] ? sg_mailbox_counts(box[i]) : (struct sg_mailbox_counts){0};
+            if (n.sent != n.taken)
+                return st_fail(ST_INTERNAL, "module %d sent %llu messages, %llu were taken", k,
+                               (unsigned long long)n.sent, (unsigned long long)n.taken);
+        }
+    }
+    return ST_OK;
+}
+
 enum st team_run(struct team *team, enum train_split split, bool training, uint64_t first, uint64_t steps,
                  double *losses, const struct train_watch *watch)
 {
@@ -139,7 +155,7 @@ enum st team_run(struct team *team, enum train_split split, bool training, uint6
     }
     if (s == ST_OK && team->failed != ST_OK)
         s = st_fail(team->failed, "%s", team->message);
-    return s;
+    return s == ST_OK ? check_mailboxes(team) : s;
 }
 
 /* ---- epochs ------------------------------------------------------------------------------------------------------ */
@@ -188,6 +204,12 @@ out:
 
 /* ---- spans ------------------------------------------------------------------------------------------------------- */
 
+static int by_start(const void *a, const void *b)
+{
+    const struct train_span *x = a, *y = b;
+    return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
+}
+
 enum st train_spans(struct train *t, const struct train_span **spans, int *n)
 {
     enum st s = ST_OK;
@@ -203,6 +225,7 @@ enum st train_spans(struct train *t, const struct train_span **spans, int *n)
     for (int k = 0, at = 0; k < t->team->n; k++) {
         const struct worker *w = &t->team->worker[k];
         memcpy(t->team->all_spans + at, w->span, (size_t)w->spans * sizeof *w->span);
+        qsort(t->team->all_spans + at, (size_t)w->spans, sizeof *w->span, by_start);
         at += w->spans;
     }
     *spans = t->team->all_spans;

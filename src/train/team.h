@@ -68,6 +68,7 @@ struct team {
     struct train_placement placement;
     int n, micro;    /* modules; micro-batches of a batch, which is also how many sets of activations there are */
     int rows_max;    /* of a micro-batch */
+    int ring;        /* targets that a coupling may wait for at once */
     int batch_min;   /* samples that some layer needs */
     bool streams;
     struct worker *worker; /* (n), the lowest first */

@@ -10,13 +10,6 @@
 
 /* ---- errands ----------------------------------------------------------------------------------------------------- */
 
-static struct errand *next_errand(struct worker *w, struct sg_mailbox *box, struct sg_message *message, bool send)
-{
-    struct errand *e = &w->errand[w->errands++ % ERRANDS_MAX];
-    *e = (struct errand){.box = box, .message = message, .send = send};
-    return e;
-}
-
 /* Does all errands up to number `until`, in their order, each when its transfer has ended. */
 static enum st run_errands(struct worker *w, uint64_t until)
 {
@@ -32,6 +25,21 @@ static enum st run_errands(struct worker *w, uint64_t until)
         else
             sg_mailbox_release(e->box, e->message);
     }
+out:
+    return s;
+}
+
+/* Another errand, whose transfer is to be started with *event; NULL: there is none to wait for. */
+static enum st next_errand(struct worker *w, struct sg_mailbox *box, struct sg_message *message, bool send,
+                           struct ocl_event **event)
+{
+    enum st s = ST_OK;
+    if (w->errands - w->errands_done == ERRANDS_MAX)
+        TRY(run_errands(w, w->errands_done + 1));
+    struct errand *e = &w->errand[w->errands++ % ERRANDS_MAX];
+    *e = (struct errand){.box = box, .message = message, .send = send};
+    if (event)
+        *event = &e->event;
 out:
     return s;
 }
@@ -155,11 +163,12 @@ static enum st receive_input(struct worker *w, struct sg_message *m, int rows, i
 {
     enum st s = ST_OK;
     struct mx_tensor x = worker_x(w, set, rows);
+    struct ocl_event *event;
     TRY(check_message(w, m, rows));
     memcpy(labels_of(w, set), m->labels, (size_t)rows * sizeof *m->labels);
     TRY(ocl_write(w->queue, x.buf, 4 * x.off, 4 * (size_t)rows * (size_t)x.cols, m->data));
-    TRY(ocl_write_start(w->queue, w->labels[set], 0, 4 * (size_t)rows, m->labels,
-                        &next_errand(w, w->from_below, m, false)->event));
+    TRY(next_errand(w, w->from_below, m, false, &event));
+    TRY(ocl_write_start(w->queue, w->labels[set], 0, 4 * (size_t)rows, m->labels, event));
 out:
     return s;
 }
@@ -172,7 +181,7 @@ static struct nn_pass pass_of(const struct worker *w, int rows, int set)
                             .step = (uint32_t)w->step, .set = set};
 }
 
-/* Waits, and adds up the losses that gathered on the device. */
+/* Waits, and adds up the losses that gathered on the device, in whole steps. */
 static enum st collect(struct worker *w)
 {
     enum st s = ST_OK;
@@ -196,8 +205,6 @@ static enum st measure_loss(struct worker *w, struct mx_tensor y, int rows, int 
 {
     enum st s = ST_OK;
     struct mx_tensor per_row = mx_view(w->per_row, 0, 2, rows);
-    if (w->pending == WINDOW)
-        TRY(collect(w));
     TRY(mx_softmax_loss(w->mx, y, w->labels[set], nn_module_delta(w->module, rows), per_row));
     TRY(mx_row_sum(w->mx, per_row, mx_view(w->meter_buf, 2 * (size_t)w->pending, 1, 2)));
     w->meter_step[w->pending++] = w->step_in_epoch;
@@ -207,12 +214,16 @@ out:
 
 static enum st send_up(struct worker *w, struct sg_message *m, struct mx_tensor y, int rows, int set)
 {
+    enum st s = ST_OK;
+    struct ocl_event *event;
     m->step = w->step;
     m->rows = rows;
     memcpy(m->labels, labels_of(w, set), (size_t)rows * sizeof *m->labels);
-    w->sent_up += w->team->training;
-    return ocl_read_start(w->queue, y.buf, 4 * y.off, 4 * (size_t)rows * (size_t)y.cols, m->data,
-                          &next_errand(w, w->to_above, m, true)->event);
+    w->sent_up += w->team->training; /* for nothing comes back else */
+    TRY(next_errand(w, w->to_above, m, true, &event));
+    TRY(ocl_read_start(w->queue, y.buf, 4 * y.off, 4 * (size_t)rows * (size_t)y.cols, m->data, event));
+out:
+    return s;
 }
 
 static enum st forward(struct worker *w, uint32_t first, int rows, int set)
@@ -254,7 +265,7 @@ static enum st send_nothing_down(struct worker *w)
         TRY(st_fail(ST_INTERNAL, "the mailbox to the module below is full"));
     m->step = w->step;
     m->rows = 0;
-    next_errand(w, w->to_below, m, true);
+    TRY(next_errand(w, w->to_below, m, true, NULL));
 out:
     return s;
 }
@@ -263,13 +274,14 @@ static enum st send_down(struct worker *w, struct mx_tensor dx, int rows)
 {
     enum st s = ST_OK;
     struct sg_message *m;
+    struct ocl_event *event;
     TRY(sg_mailbox_claim(w->to_below, false, &m));
     if (!m)
         TRY(st_fail(ST_INTERNAL, "the mailbox to the module below is full"));
     m->step = w->step;
     m->rows = rows;
-    TRY(ocl_read_start(w->queue, dx.buf, 4 * dx.off, 4 * (size_t)rows * (size_t)dx.cols, m->data,
-                       &next_errand(w, w->to_below, m, true)->event));
+    TRY(next_errand(w, w->to_below, m, true, &event));
+    TRY(ocl_read_start(w->queue, dx.buf, 4 * dx.off, 4 * (size_t)rows * (size_t)dx.cols, m->data, event));
 out:
     return s;
 }
@@ -277,16 +289,19 @@ out:
 /* Puts a gradient from above where it is needed, and gives its message back when that is done. */
 static enum st receive_gradient(struct worker *w, struct sg_message *m, struct mx_tensor where)
 {
+    enum st s = ST_OK;
+    struct ocl_event *event;
     w->targets_taken++;
-    return ocl_write_start(w->queue, where.buf, 4 * where.off, 4 * (size_t)m->rows * (size_t)where.cols, m->data,
-                           &next_errand(w, w->from_above, m, false)->event);
+    TRY(next_errand(w, w->from_above, m, false, &event));
+    TRY(ocl_write_start(w->queue, where.buf, 4 * where.off, 4 * (size_t)m->rows * (size_t)where.cols, m->data, event));
+out:
+    return s;
 }
 
 static enum st release_nothing(struct worker *w, struct sg_message *m)
 {
     w->targets_taken++;
-    next_errand(w, w->from_above, m, false);
-    return ST_OK;
+    return next_errand(w, w->from_above, m, false, NULL);
 }
 
 static struct mx_tensor target_view(const struct worker *w, int rows)
@@ -317,15 +332,15 @@ out:
     return s;
 }
 
-/* The targets that are there; with `all`, those of every step so far. */
-static enum st learn_targets(struct worker *w, bool all)
+/* The targets that are there; waits for all but the newest `leave`. */
+static enum st learn_targets(struct worker *w, uint64_t leave)
 {
     enum st s = ST_OK;
     if (!w->coupling || !w->from_above || sg_waits(w->spec))
         return ST_OK;
     while (w->targets_taken < w->sent_up) {
         struct sg_message *m = NULL;
-        if (all)
+        if (w->sent_up - w->targets_taken > leave)
             TRY(take(w, w->from_above, WAIT_GRADIENT, &m));
         else
             TRY(sg_mailbox_take(w->from_above, false, &m));
@@ -366,6 +381,7 @@ static enum st use_gradient(struct worker *w, struct sg_message *m, int rows, bo
     TRY(receive_gradient(w, m, target_view(w, rows)));
     TRY(sg_mix(w->coupling, target_view(w, rows), delta));
     TRY(sg_learn(w->coupling, &l, target_view(w, rows)));
+    w->targets++;
 out:
     return s;
 }
@@ -459,6 +475,8 @@ static enum st pass_batch(struct worker *w, uint64_t first, int rows)
     enum st s = ST_OK;
     bool training = w->team->training, update = training && updates_now(w);
     int micro = team_micro(w->team, rows), offset;
+    if (w->pending + micro > WINDOW)
+        TRY(collect(w));
     for (int m = 0; m < micro; m++) {
         int mine = team_micro_rows(rows, micro, m, &offset);
         TRY(forward(w, (uint32_t)first + (uint32_t)offset, mine, m));
@@ -478,10 +496,10 @@ static enum st run_step(struct worker *w, bool last)
     enum st s = ST_OK;
     const struct team *team = w->team;
     uint64_t before = w->errands, batch = (uint64_t)team->train->batch, first = w->step_in_epoch * batch;
-    uint64_t left = team_samples(team) - first;
+    uint64_t left = team_samples(team) - first, ring = (uint64_t)team->ring;
     window_before_step(w);
     if (team->training)
-        TRY(learn_targets(w, false));
+        TRY(learn_targets(w, ring - 1)); /* there is room for this step's */
     TRY(pass_batch(w, first, left < batch ? (int)left : (int)batch));
     /* one step stays under way behind us, so that the device has work while the next one is prepared; but what the
      * module above waits for leaves as soon as it is there */
@@ -492,7 +510,7 @@ static enum st run_step(struct worker *w, bool last)
             until = i + 1;
     TRY(run_errands(w, until));
     if (team->training)
-        TRY(learn_targets(w, team->placement.lockstep || last));
+        TRY(learn_targets(w, team->placement.lockstep || last ? 0 : ring));
     TRY(window_after_step(w, last));
 out:
     return s;

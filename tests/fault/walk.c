@@ -327,6 +327,12 @@ static void walk_reader(const char *line, const char *start)
     check_run(0, "whole", 0);
 }
 
+static void test_plan(void **state)
+{
+    (void)state;
+    walk_reader("plan 'input 1x6x6; dense 8; relu; dense 4; loss softmax' --devices virtual:2@2 --json", "{\"net\":");
+}
+
 static void test_eval(void **state)
 {
     (void)state;
@@ -344,6 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fresh_run), cmocka_unit_test(test_run_over_an_old_one),
         cmocka_unit_test(test_resumed_run), cmocka_unit_test(test_eval), cmocka_unit_test(test_predict),
+        cmocka_unit_test(test_plan),
     };
     return cmocka_run_group_tests_name("faults", tests, setup, NULL);
 }

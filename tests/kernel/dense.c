@@ -89,7 +89,8 @@ static void check_size(struct mx *m, struct size s)
 static void test_sizes(void **state)
 {
     static const struct size all[] = {{1, 1, 1}, {2, 5, 3}, {31, 33, 10}, {12, 32, 12}, {13, 31, 17}, {33, 100, 65},
-                                      {128, 130, 70}, {7, 1000, 40}, {1000, 7, 33}, {20, 40, 900}, {128, 784, 256}};
+                                      {128, 130, 70}, {7, 1000, 40}, {1000, 7, 33}, {20, 40, 900}, {128, 784, 256},
+                                      {40, 33, 512}};
     struct mx *m = *state;
     if (!m)
         skip();

@@ -110,11 +110,11 @@ static void test_awkward_sizes(void **state)
 }
 
 /* The shapes of the default net; a round one, where a library may take its fast path; one deeper and one wider than any
- * block. */
+ * block; rows 2 KiB apart, and more of them than a block has tiles. */
 static void test_real_sizes(void **state)
 {
     static const struct shape real[] = {{250, 256, 784}, {250, 10, 256}, {128, 128, 128}, {33, 65, 1030},
-                                        {13, 1100, 40}};
+                                        {13, 4500, 400}, {512, 37, 512}};
     static const struct shape deep = {5, 18, 1030};
     static const double factor[][2] = {{1, 0}, {-0.5, 0.5}};
     const struct shape *shape = device_small() ? &deep : real;

@@ -6,6 +6,7 @@
 #include "store.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { RUNS_MAX = 8 };
@@ -13,6 +14,10 @@ enum { RUNS_MAX = 8 };
 static struct data_set *digits; /* the views borrow from it */
 static struct run runs[RUNS_MAX];
 static int run_n;
+static struct arena taken; /* numbers of a test */
+static struct ocl_world *world; /* of the halves */
+static struct ocl_device *half[2];
+static struct plan_device place[PLACES];
 
 int runs_setup(void **state)
 {
@@ -22,6 +27,9 @@ int runs_setup(void **state)
 
 int runs_teardown(void **state)
 {
+    ocl_device_close(half[0]);
+    ocl_device_close(half[1]);
+    ocl_world_close(world);
     data_free(digits);
     return device_close(state);
 }
@@ -34,6 +42,8 @@ int runs_drop(void **state)
     }
     memset(runs, 0, sizeof runs);
     run_n = 0;
+    arena_free(&taken);
+    taken = (struct arena){0};
     return device_drop(state);
 }
 
@@ -95,12 +105,193 @@ static char *bits_of(struct train *t, size_t *len)
     return bits;
 }
 
+static int slots_of(struct train *t)
+{
+    for (int i = 0; i < run_n; i++)
+        if (runs[i].train == t)
+            return nn_optimizer_find(runs[i].options.optimizer)->slots;
+    return 1;
+}
+
+/* One tensor of both, in one part of their memory. */
+static bool same_tensor(struct train *a, struct train *b, int i, const struct nn_param *p, enum nn_part part, int slot)
+{
+    float *x = mem_alloc(p->count, sizeof *x), *y = mem_alloc(p->count, sizeof *y);
+    assert_true(x && y);
+    OK(train_read(a, i, part, slot, x));
+    OK(train_read(b, i, part, slot, y));
+    bool same = memcmp(x, y, p->count * sizeof *x) == 0;
+    mem_free(x);
+    mem_free(y);
+    return same;
+}
+
+/* A checkpoint of modules has counts of each, so that it never equals that of the loop. */
+static bool same_net(struct train *a, struct train *b)
+{
+    const struct nn_net *net = NULL;
+    for (int i = 0; i < run_n; i++)
+        if (runs[i].train == a)
+            net = runs[i].net;
+    assert_non_null(net);
+    bool same = train_epochs_done(a) == train_epochs_done(b) && train_steps_done(a) == train_steps_done(b);
+    for (int i = 0; i < nn_tensor_count(net); i++) {
+        struct nn_tensor t = nn_tensor_at(net, i);
+        same = same && same_tensor(a, b, i, t.param, t.is_state ? NN_STATE : NN_PARAM, 0);
+        for (int slot = 0; !t.is_state && slot < 2; slot++)
+            same = same && same_tensor(a, b, i, t.param, NN_SLOT, slot % slots_of(a));
+    }
+    return same;
+}
+
 bool same_bits(struct train *a, struct train *b)
 {
     size_t a_len, b_len;
     char *a_bits = bits_of(a, &a_len), *b_bits = bits_of(b, &b_len);
-    bool same = a_len == b_len && memcmp(a_bits, b_bits, a_len) == 0;
+    bool same = a_len == b_len ? memcmp(a_bits, b_bits, a_len) == 0 : same_net(a, b);
     mem_free(a_bits);
     mem_free(b_bits);
     return same;
+}
+
+/* ---- in modules -------------------------------------------------------------------------------------------------- */
+
+static void name_place(int i, struct ocl_device *d)
+{
+    place[i] = (struct plan_device){.device = d};
+    snprintf(place[i].label, sizeof place[i].label, "%s", ocl_device_label(d));
+}
+
+static void open_halves(void)
+{
+    const struct ocl_facts *f = ocl_device_facts(ocl_queue_device(device_queue()));
+    struct ocl_pick *picks = NULL;
+    char word[64];
+    int n = 0;
+    if (f->parts_max < 2)
+        return;
+    OK(ocl_world_open(&world));
+    snprintf(word, sizeof word, "%d:%d/2", f->platform, f->index);
+    OK(ocl_pick_devices(world, word, &picks, &n));
+    assert_int_equal(n, 2);
+    for (int i = 0; i < 2; i++)
+        OK(ocl_device_open(world, &picks[i], &half[i]));
+    mem_free(picks);
+}
+
+const struct plan_device *places(void)
+{
+    struct ocl_device *whole = ocl_queue_device(device_queue());
+    if (!half[0])
+        open_halves();
+    name_place(PLACE_WHOLE, whole);
+    for (int i = 0; i < 2; i++)
+        name_place(PLACE_HALF + i, half[i] ? half[i] : whole);
+    return place;
+}
+
+struct train_placement team_placement(const struct run *r, int queue, bool lockstep)
+{
+    struct train_placement p = {.device = places(), .device_count = PLACES, .lockstep = lockstep, .queue = queue};
+    OK(train_couplings(r->net, NULL, p.coupling));
+    return p;
+}
+
+struct train *team_start(struct run *r, const struct train_placement *p)
+{
+    OK(train_open_modules(p, r->net, &r->options, &r->set, &r->scaling, NULL, &r->train));
+    OK(train_init(r->train));
+    return r->train;
+}
+
+struct run *team_new(const char *net, uint32_t n, int queue, bool lockstep)
+{
+    struct run *r = run_plan(net, n);
+    struct train_placement p = team_placement(r, queue, lockstep);
+    team_start(r, &p);
+    return r;
+}
+
+static struct numbers numbers_new(size_t n)
+{
+    struct numbers out = {.at = arena_alloc(&taken, n, sizeof(float)), .n = n};
+    assert_non_null(out.at);
+    return out;
+}
+
+static size_t net_floats(const struct nn_net *net, int slots)
+{
+    size_t n = 0;
+    for (int i = 0; i < nn_tensor_count(net); i++) {
+        struct nn_tensor t = nn_tensor_at(net, i);
+        n += t.param->count * (t.is_state ? 1u : 1u + (unsigned)slots);
+    }
+    return n;
+}
+
+static float *read_module(struct nn_module *m, const struct nn_net *net, int slots, float *at)
+{
+    for (int i = 0; i < nn_tensor_count(net); i++) {
+        struct nn_tensor t = nn_tensor_at(net, i);
+        for (int k = -1; k < (t.is_state ? 0 : slots); k++, at += t.param->count)
+            OK(nn_module_read(m, i, k >= 0 ? NN_SLOT : t.is_state ? NN_STATE : NN_PARAM, k < 0 ? 0 : k, at));
+    }
+    return at;
+}
+
+static float *read_net(struct run *r, int slots, float *at)
+{
+    for (int i = 0; i < nn_tensor_count(r->net); i++) {
+        struct nn_tensor t = nn_tensor_at(r->net, i);
+        for (int k = -1; k < (t.is_state ? 0 : slots); k++, at += t.param->count)
+            OK(train_read(r->train, i, k >= 0 ? NN_SLOT : t.is_state ? NN_STATE : NN_PARAM, k < 0 ? 0 : k, at));
+    }
+    return at;
+}
+
+struct numbers numbers_of(struct run *r, bool couplings)
+{
+    enum { ADAM_SLOTS = 2 }; /* couplings always learn by Adam */
+    int slots = nn_optimizer_find(r->options.optimizer)->slots;
+    int cuts = couplings ? train_module_count(r->train) - 1 : 0;
+    size_t n = net_floats(r->net, slots);
+    for (int k = 0; k < cuts; k++) {
+        struct sg_coupling *c = train_module_at(r->train, k).coupling;
+        for (int i = 0; c && i < sg_net_count(c); i++)
+            n += net_floats(sg_net(c, i), ADAM_SLOTS);
+    }
+    struct numbers all = numbers_new(n);
+    float *at = read_net(r, slots, all.at);
+    for (int k = 0; k < cuts; k++) {
+        struct sg_coupling *c = train_module_at(r->train, k).coupling;
+        for (int i = 0; c && i < sg_net_count(c); i++)
+            at = read_module(sg_module(c, i), sg_net(c, i), ADAM_SLOTS, at);
+    }
+    assert_true(at == all.at + n);
+    return all;
+}
+
+bool same_numbers(struct numbers a, struct numbers b)
+{
+    return a.n == b.n && memcmp(a.at, b.at, a.n * sizeof *a.at) == 0;
+}
+
+static struct numbers params_of(struct nn_module *m, struct ocl_queue *q)
+{
+    struct mx_tensor all = nn_module_params(m);
+    struct numbers out = numbers_new((size_t)all.cols);
+    OK(ocl_read(q, all.buf, 4 * all.off, 4 * out.n, out.at));
+    return out;
+}
+
+struct numbers params_of_module(struct run *r, int k)
+{
+    struct train_module m = train_module_at(r->train, k);
+    return params_of(m.module, mx_queue(m.mx));
+}
+
+struct numbers params_of_coupling(struct run *r, int k, int i)
+{
+    struct train_module m = train_module_at(r->train, k);
+    return params_of(sg_module(m.coupling, i), mx_queue(m.mx));
 }

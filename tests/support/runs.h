@@ -32,6 +32,30 @@ struct train_epoch run_epochs(struct train *t, int n); /* the last one's results
 
 /* Parameters, state, optimiser slots, epoch and step agree to the bit. */
 bool same_bits(struct train *a, struct train *b);
+
+/* ---- in modules -------------------------------------------------------------------------------------------------- */
+
+/* The test's device, and behind it its two halves; where it cannot be split, these are that device again. Good until
+ * the group's teardown. */
+enum { PLACE_WHOLE, PLACE_HALF, PLACE_OTHER_HALF, PLACES };
+const struct plan_device *places(void);
+/* All modules on the test's device, with the couplings of the net. */
+struct train_placement team_placement(const struct run *r, int queue, bool lockstep);
+/* Opened and with weights. */
+struct train *team_start(struct run *r, const struct train_placement *p);
+struct run *team_new(const char *net, uint32_t n, int queue, bool lockstep);
+
+/* Everything that training changes in the net itself: parameters, state, slots; with `couplings`, the nets of those
+ * too. A test's memory: good until runs_drop. */
+struct numbers {
+    float *at;
+    size_t n;
+};
+struct numbers numbers_of(struct run *r, bool couplings);
+bool same_numbers(struct numbers a, struct numbers b);
+/* The parameters of module k, or of net i of the coupling above it. */
+struct numbers params_of_module(struct run *r, int k);
+struct numbers params_of_coupling(struct run *r, int k, int i);
 /* Path of a file in the program's folder; good until the next call. */
 const char *in_folder(const char *file);
 

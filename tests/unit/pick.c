@@ -3,6 +3,7 @@
 
 #include "ocl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -185,6 +186,76 @@ static void test_wrong_choices(void **state)
     }
 }
 
+/* ---- emulated devices -------------------------------------------------------------------------------------------- */
+
+static void check_emulated(int i, int number, double slowness, double latency_ns, double bytes_per_ns)
+{
+    assert_true(i < picked);
+    check_pick(i, 0, 0, 1); /* all share the first real device */
+    assert_int_equal(picks[i].emulation.number, number);
+    assert_true(picks[i].emulation.slowness == slowness);
+    assert_true(fabs(picks[i].emulation.latency_ns - latency_ns) <= 1e-9 * latency_ns);
+    assert_true(fabs(picks[i].emulation.bytes_per_ns - bytes_per_ns) <= 1e-9 * bytes_per_ns);
+}
+
+static void test_emulated(void **state)
+{
+    (void)state;
+    choose("virtual:3@8");
+    assert_int_equal(picked, 3);
+    for (int i = 0; i < 3; i++)
+        check_emulated(i, i, 8, 0, 0);
+    choose("virtual:2@1.5:4");
+    assert_int_equal(picked, 2);
+    check_emulated(0, 0, 1.5, 0, 0);
+    check_emulated(1, 1, 4, 0, 0);
+    choose("virtual:1@2+latency=100");
+    check_emulated(0, 0, 2, 100e3, 0);
+    choose("virtual:2@2:3+bandwidth=500+latency=0.5");
+    check_emulated(0, 0, 2, 500, 0.5);
+    check_emulated(1, 1, 3, 500, 0.5);
+    choose("virtual:64@1000000");
+    assert_int_equal(picked, 64);
+    check_emulated(63, 63, 1e6, 0, 0);
+    /* beside real ones, in the order written; the one they share too */
+    char spec[64];
+    const struct ocl_facts *f = ocl_facts_at(world, 0);
+    snprintf(spec, sizeof spec, "virtual:1@2,%d:%d", f->platform, f->index);
+    choose(spec);
+    assert_int_equal(picked, 2);
+    check_emulated(0, 0, 2, 0, 0);
+    check_pick(1, 0, 0, 1);
+    assert_true(picks[1].emulation.slowness == 0);
+}
+
+static void test_wrong_emulated(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "virtual:", "virtual:4", "virtual:@8", "virtual:4@", "virtual:0@8", "virtual:65@8", "virtual:-1@8",
+        "virtual:1.5@8", "virtual:x@8", "virtual:2@0.9", "virtual:2@0", "virtual:2@1000001", "virtual:2@nan",
+        "virtual:2@8x", "virtual:3@1:2", "virtual:2@1:2:3", "virtual:2@1:", "virtual:2@1@2", "virtual:2@8+",
+        "virtual:2@8+latency", "virtual:2@8+latency=", "virtual:2@8+latency=-1", "virtual:2@8+latency=1e8",
+        "virtual:2@8+bandwidth=0", "virtual:2@8+speed=1", "virtual:2@8latency=1", "virtual:2@8/2",
+    };
+    char message[400], word[700] = "virtual:1@1";
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        snprintf(message, sizeof message, "'%s' describes no emulated devices: virtual:N@S stands for N of them (1 to "
+                 "64), each S times slower (1 to 1e6), or virtual:N@S1:...:SN; +latency=US and "
+                 "+bandwidth=MB may follow", wrong[i]);
+        if (ocl_pick_devices(world, wrong[i], &picks, &picked) != ST_INPUT)
+            fail_msg("taken: %s", wrong[i]);
+        assert_string_equal(st_message(), message);
+        assert_null(picks);
+    }
+    FAILS(ST_INPUT, "emulated devices are described twice, once is all that is allowed",
+          ocl_pick_devices(world, "virtual:1@2,virtual:1@3", &picks, &picked));
+    memset(word + strlen(word), '0', sizeof word - 1 - strlen(word));
+    FAILS(ST_INPUT, "'virtual:1@100000000000000000000000000000' describes no emulated devices",
+          ocl_pick_devices(world, word, &picks, &picked));
+    FAILS(ST_INPUT, "no device 'virtual'", ocl_pick_devices(world, "virtual", &picks, &picked));
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, drop)
 
 int main(void)
@@ -194,6 +265,8 @@ int main(void)
         TEST(test_choosing_by_number_and_name),
         TEST(test_choosing_by_type),
         TEST(test_wrong_choices),
+        TEST(test_emulated),
+        TEST(test_wrong_emulated),
     };
     return cmocka_run_group_tests_name("pick", tests, open_world, close_world);
 }

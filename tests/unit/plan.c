@@ -72,6 +72,11 @@ static void random_costs(int devices)
         costs.emulated[d] = like < d ? costs.emulated[like] : rng_below(&rng, 2);
         costs.flight_ns_per_byte[d] = like < d ? costs.flight_ns_per_byte[like] : random_ns(0.3);
         costs.whole_ns[d] = 50;
+        /* equal in all but one thing is not equal */
+        double *const one[] = {&costs.ns_per_mac[d], &costs.link_ns[d], &costs.ns_per_byte[d],
+                               &costs.flight_ns_per_byte[d]};
+        if (like < d && rng_below(&rng, 2))
+            *one[rng_below(&rng, COUNT_OF(one))] *= 4;
     }
 }
 

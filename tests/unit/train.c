@@ -75,6 +75,18 @@ static void test_order_differs_between_epochs_and_seeds(void **state)
     assert_true(fabs(loss[1][0] - loss[2][0]) > 1e-4);
 }
 
+/* Before the first epoch the training split is in its own order: all of it, each sample once. */
+static void test_evaluates_what_it_has_not_trained_on(void **state)
+{
+    (void)state;
+    struct train_result before, same;
+    struct run *r = run_plan(PLAIN, 300);
+    r->set.test = r->set.train;
+    OK(train_evaluate(run_start(r), TRAIN_TRAINING, &before));
+    OK(train_evaluate(r->train, TRAIN_TEST, &same));
+    assert_true(before.loss == same.loss && before.accuracy == same.accuracy);
+}
+
 static void test_streamed_equals_resident(void **state)
 {
     (void)state;
@@ -272,6 +284,7 @@ int main(void)
         RUNS_TEST(test_learns_digits),
         RUNS_TEST(test_seed_decides_all),
         RUNS_TEST(test_order_differs_between_epochs_and_seeds),
+        RUNS_TEST(test_evaluates_what_it_has_not_trained_on),
         RUNS_TEST(test_streamed_equals_resident),
         RUNS_TEST(test_steps_equal_epochs),
         RUNS_TEST(test_last_batch_is_smaller),

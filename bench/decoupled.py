@@ -1,0 +1,161 @@
+"""Decoupled training beside locked training, on this machine: `python3 bench/decoupled.py --help`.
+
+Each part runs `clutch compare` (same modules, samples, seeds in every row) and writes its JSON, with the facts of the
+machine, to bench/results/decoupled-PART.json."""
+import argparse
+import itertools
+import json
+import os
+import statistics
+import sys
+import tempfile
+
+from common import CLUTCH, ROOT, Problem, facts, find_device, forget_settings, rows_of, run, say
+
+DEEP = os.path.join(ROOT, "assets", "nets", "deep.net")
+MLP = os.path.join(ROOT, "assets", "nets", "mlp.net")
+ALL = "exact,exact micro=4,csg,sg,local,predsim,none"
+
+
+def compare(net, *words, data="fashion-mnist"):
+    return rows_of(run([CLUTCH, "compare", net, "--data", data, "--json", *words], timeout=7200))[-1]
+
+
+def rate(result, name):
+    return next(row["steps_per_second"] for row in result["rows"] if row["name"] == name)
+
+
+def busiest(result, name):
+    row = next(row for row in result["rows"] if row["name"] == name)
+    return max(module["busy"] or 0 for module in row["modules"])
+
+
+def spread(values):
+    return {"median": statistics.median(values), "least": min(values), "most": max(values), "rounds": len(values)}
+
+
+def speed(o):
+    """Two halves of a CPU against locked training on the same halves, and, at small batches, against the whole CPU."""
+    out = {"over_exact": {}, "over_whole_device": {}}
+    for batch, limit in ((128, 38400), (32, 19200)):
+        gains, whole = {"csg": [], "local": []}, {"csg": [], "local": []}
+        for _ in range(o.rounds):
+            words = ["--batch", str(batch), "--limit", str(limit), "--epochs", "3"]
+            halves = compare(DEEP, "--devices", o.device + "/2", "--modules", "2", "--couplings", "exact,csg,local",
+                             *words)
+            one = compare(DEEP, "--devices", o.device, *words)
+            for name in gains:
+                gains[name].append(rate(halves, name) / rate(halves, "exact"))
+                whole[name].append(rate(halves, name) / rate(one, "exact, one device"))
+            say(f"batch {batch}: over exact {gains['csg'][-1]:.2f} csg, {gains['local'][-1]:.2f} local; over the whole "
+                f"device {whole['csg'][-1]:.2f}, {whole['local'][-1]:.2f}")
+        out["over_exact"][batch] = {name: spread(v) for name, v in gains.items()}
+        out["over_whole_device"][batch] = {name: spread(v) for name, v in whole.items()}
+    return out
+
+
+def virtual(o):
+    """Equal emulated devices: how near the slowest module is to never waiting, and the gain over locked training."""
+    out = {}
+    for n, slow in ((4, 16), (8, 32)):
+        result = compare(DEEP, "--devices", f"virtual:{n}@{slow}", "--modules", str(n), "--batch", "128", "--limit",
+                         "12800", "--epochs", "2", "--couplings", "exact,csg,local")
+        out[n] = {name: {"of_bound": busiest(result, name), "over_exact": rate(result, name) / rate(result, "exact")}
+                  for name in ("csg", "local")}
+        out[n]["result"] = result
+        say(f"{n} devices: " + "; ".join(f"{name} {v['of_bound']:.2f} of its bound, {v['over_exact']:.2f} x exact"
+                                         for name, v in out[n].items() if name != "result"))
+    return out
+
+
+def placed_net(cuts, order, layers):
+    lines = ["input 1x28x28"]
+    for i in range(layers):
+        if i in cuts:
+            lines.append("cut local")
+        if i == 0 or i in cuts:
+            lines.append(f"on virtual:{order[sorted((0, *cuts)).index(i)]}")
+        lines += ["dense 256", "relu"]
+    if layers in cuts:
+        lines += ["cut local", f"on virtual:{order[-1]}"]
+    return "\n".join(lines + ["dense 10", "loss softmax", ""])
+
+
+def unequal(o):
+    """Emulated devices of speeds 1:2:4:8: the plan's placement against all others, each run."""
+    layers, spec = 5, "virtual:4@8:16:32:64"
+    words = ["--devices", spec, "--batch", "128", "--limit", "2560", "--epochs", "1", "--couplings", "local"]
+    tried = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "placed.net")
+        for cuts in itertools.combinations(range(1, layers + 1), 3):
+            for order in itertools.permutations(range(4)):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(placed_net(cuts, order, layers))
+                tried.append((rate(compare(path, *words), "local"), cuts, order))
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join(["input 1x28x28"] + ["dense 256", "relu"] * layers + ["dense 10", "loss softmax", ""]))
+        chosen = [compare(path, "--modules", "4", *words) for _ in range(5)]
+    best = sorted(tried)[-5:]
+    again = statistics.median(row[0] for row in best)
+    mine = statistics.median(rate(result, "local") for result in chosen)
+    say(f"planned {mine:.1f} steps/s, the best five of {len(tried)} placements {again:.1f} ({mine / again:.2f})")
+    return {"planned": mine, "modules": chosen[0]["modules"], "best_five": again, "tried": len(tried),
+            "best": [{"steps_per_second": r, "cuts": c, "devices": d} for r, c, d in best]}
+
+
+def accuracy(o):
+    """Final accuracies, free running on two halves of a CPU."""
+    words = ["--devices", o.device + "/2", "--modules", "2", "--batch", "250", "--seeds", "1,2,3,4,5"]
+    out = {"fashion-mnist": compare(MLP, "--epochs", "20", "--couplings", ALL, *words)}
+    if o.mnist:
+        out["mnist"] = compare(MLP, "--epochs", "30", "--couplings", "exact,csg", *words, data=o.mnist)
+    for name, result in out.items():
+        for row in result["rows"]:
+            say(f"{name}, {row['name']}: {row['accuracy']:.4f} +- {row['accuracy_spread']:.4f}")
+    return out
+
+
+def time(o):
+    """Time to an accuracy, four equal emulated devices."""
+    result = compare(DEEP, "--devices", "virtual:4@12", "--modules", "4", "--batch", "250", "--limit", "20000",
+                     "--epochs", "10", "--couplings", ALL)
+    locked = next(row["seconds_to_target"] for row in result["rows"] if row["name"] == "exact")
+    for row in result["rows"]:
+        took = row["seconds_to_target"]
+        say(f"{row['name']}: " + (f"{took:.1f} s, {took / locked:.2f} of exact's" if took else "never"))
+    return result
+
+
+PARTS = {"speed": speed, "virtual": virtual, "unequal": unequal, "accuracy": accuracy, "time": time}
+
+
+def main():
+    p = argparse.ArgumentParser(prog="bench/decoupled.py", description=__doc__.splitlines()[0])
+    p.add_argument("part", nargs="*", metavar="|".join(PARTS), help="default: all")
+    p.add_argument("--rounds", type=int, default=5, help="of speed (5)")
+    p.add_argument("--device", default="0:0", help="a CPU that can be split in two (0:0)")
+    p.add_argument("--mnist", metavar="DIR", help="MNIST's IDX files, for accuracy")
+    p.add_argument("--out", default=os.path.join(ROOT, "bench", "results"), help="folder for the results")
+    o = p.parse_args()
+    for name in o.part:
+        if name not in PARTS:
+            p.error(f"unknown part '{name}'; known: {', '.join(PARTS)}")
+    if os.getloadavg()[0] > 0.5:
+        say(f"bench: this machine is busy (load {os.getloadavg()[0]:.1f}); figures will be disturbed")
+    forget_settings()
+    about = facts(find_device(o.device), os.cpu_count())
+    for name in o.part or PARTS:
+        say(f"== {name}: {PARTS[name].__doc__}")
+        result = {"about": about, "what": PARTS[name].__doc__, "result": PARTS[name](o)}
+        with open(os.path.join(o.out, f"decoupled-{name}.json"), "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=1)
+            file.write("\n")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Problem as problem:
+        say(f"bench: {problem}")
+        sys.exit(problem.code)

@@ -188,7 +188,7 @@ static enum st place(struct compare *c)
 {
     enum st s = ST_OK;
     struct modules_wish wish = {.devices = c->devices, .optimizer = c->options.optimizer, .modules = c->modules,
-                                .queue = c->queue, .batch = c->options.batch, .no_tune = c->no_tune};
+                                .queue = c->queue, .batch = c->options.batch, .no_tune = c->no_tune, .figures = true};
     TRY(modules_open(c->net, &wish, &c->where));
     if (c->where.split) {
         nn_net_free(c->net);

@@ -20,7 +20,11 @@
 #define TRAIN "train 'input 1x6x6; dense 8; batchnorm; relu; dropout 0.2; dense 4; loss softmax' --data data " \
               "--batch 20 --epochs 2 --out "
 
+#define MODULES "train 'input 1x6x6; on %s; dense 8; batchnorm; relu; cut csg; on %s; dense 4; loss softmax' --data " \
+                "data --batch 20 --epochs 2 --lockstep --devices %s --out %s"
+
 enum { EPOCHS = 2, TENSORS = 9, EARLY = 40, SECONDS_MAX = 60, FILE_BYTES_MAX = 1 << 24 };
+enum { FAULTS_MAX = 1 << 22, LEAST = 1000 }; /* where the number of calls is not known: at most, at least */
 
 static const char *const run_files[] = {"run.json", "metrics.jsonl", "model.safetensors", "checkpoint.safetensors",
                                         "pictures/0.weight.png"};
@@ -116,6 +120,7 @@ static void become_clutch(long fault, const char *line)
     snprintf(number, sizeof number, "%ld", fault);
     snprintf(command, sizeof command, "exec \"$CLUTCH\" %s", line);
     if (setenv("CLUTCH_FAULT", number, 1) != 0 || setenv("XDG_CACHE_HOME", at("cache", ""), 1) != 0 ||
+        setenv("XDG_CONFIG_HOME", at("config", ""), 1) != 0 ||
         chdir(check_folder()) != 0 || !freopen("out", "w", stdout) || !freopen("err", "w", stderr))
         _exit(126);
     alarm(SECONDS_MAX); /* a hang ends by a signal, which fails the test */
@@ -327,6 +332,131 @@ static void walk_reader(const char *line, const char *start)
     check_run(0, "whole", 0);
 }
 
+/* ---- walks through what has threads or measures: the N-th call is not always the same one ------------------------ */
+
+/* trace.json comes last, and whole. */
+static void check_trace(long fault, const char *folder, int code)
+{
+    if (!file_exists(at(folder, "trace.json"))) {
+        if (code == 0)
+            fail_msg("fault %ld: the run ended well, but has no trace", fault);
+        return;
+    }
+    char *text = read_text(at(folder, "trace.json"));
+    size_t len = strlen(text);
+    if (metrics_lines(folder) != EPOCHS || strncmp(text, "{\"traceEvents\":[{", 17) != 0 || text[len - 1] != '}')
+        fail_msg("fault %ld leaves half a trace of %zu bytes", fault, len);
+    mem_free(text);
+}
+
+/* Every run ends, and with a word where it failed; epochs that it tells of are there. Behind the device's facts, without
+ * which products may be computed otherwise, what ends well has the bits of an undisturbed run. `first` and `second` are
+ * where the two modules are. */
+static void walk_modules(const char *first, const char *second, const char *devices)
+{
+    char undisturbed[512], line[512];
+    bool begun = false, half = false;
+    int code = 1;
+    need_clutch();
+    snprintf(undisturbed, sizeof undisturbed, MODULES, first, second, devices, "parts");
+    snprintf(line, sizeof line, MODULES, first, second, devices, "run");
+    remove_folder("parts");
+    assert_int_equal(run_clutch(0, undisturbed), 0);
+    check_run(0, "parts", 0);
+    check_trace(0, "parts", 0);
+    long n = 1;
+    for (; code != 0 || !half; n = after(n, n < EARLY ? 10 : 4)) {
+        assert_true(n < FAULTS_MAX);
+        remove_folder("run");
+        code = run_clutch(n, line);
+        check_run(n, "run", code);
+        check_trace(n, "run", code);
+        if (metrics_lines("run") > 0 && !loads(at("run", "couplings.safetensors"), 2))
+            fail_msg("fault %ld: an epoch is told, but its couplings are missing", n);
+        begun = begun || (code != 0 && dir_exists(at("run", "")));
+        if (code == 0 && begun && !same_file(at("run", "model.safetensors"), at("parts", "model.safetensors")))
+            fail_msg("fault %ld changes the weights without a word", n);
+        half = half || (code != 0 && metrics_lines("run") == 1);
+    }
+    print_message("fewer than %ld fault points\n", n);
+}
+
+static void test_modules_on_one_device(void **state)
+{
+    (void)state;
+    walk_modules("cpu", "cpu", "cpu");
+}
+
+static void test_modules_on_emulated_devices(void **state)
+{
+    (void)state;
+    walk_modules("virtual:0", "virtual:1", "virtual:2@2+latency=20");
+}
+
+/* A command that prints one line of JSON where it ends well, and writes no run: until N is well behind the last call
+ * whose failure was not survived. Times decide how many calls there are, so N grows fast. */
+static void walk_measuring(const char *line, const char *start, long percent, void (*check)(long fault, int code))
+{
+    int code = 1;
+    long n = 1, met = 0;
+    need_clutch();
+    for (; code != 0 || n < 2 * met || n < LEAST; n = n + 1 + n * percent / 100) {
+        assert_true(n < FAULTS_MAX);
+        code = run_clutch(n, line);
+        met = code != 0 ? n : met;
+        char *out = read_text(at("out", ""));
+        if (code == 0 && (strncmp(out, start, strlen(start)) != 0 || strcmp(out + strlen(out) - 2, "}\n") != 0))
+            fail_msg("fault %ld: the output is %s", n, out);
+        mem_free(out);
+        if (check)
+            check(n, code);
+    }
+    print_message("the last call that failed was number %ld\n", met);
+}
+
+static void test_compare(void **state)
+{
+    (void)state;
+    walk_measuring("compare 'input 1x6x6; dense 8; relu; cut; dense 4; loss softmax' --data data --batch 20 --epochs 1 "
+                   "--devices virtual:2@1 --couplings csg --json", "{\"net\":", 25, NULL);
+}
+
+/* What is in the folder of tuning files is whole, and the next start has no complaint of it. */
+static void check_tuning(long fault, int code)
+{
+    int files = 0;
+    const struct dirent *entry;
+    char name[PATH_MAX];
+    assert_int_equal(run_clutch(0, "devices --json"), 0);
+    char *text = read_text(at("err", ""));
+    if (text[0])
+        fail_msg("fault %ld spoils the tuning file: %s", fault, text);
+    mem_free(text);
+    check_no_parts(fault, "config/clutch/tune");
+    DIR *folder = opendir(at("config/clutch/tune", ""));
+    while (folder && (entry = readdir(folder))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(name, sizeof name, "config/clutch/tune/%.200s", entry->d_name);
+        text = read_text(at(name, ""));
+        if (text[0] != '{' || !strchr("}\n", text[strlen(text) - 1]))
+            fail_msg("fault %ld leaves half a file: %s", fault, text);
+        mem_free(text);
+        files++;
+    }
+    if (folder)
+        closedir(folder);
+    if (code == 0 && files != 1)
+        fail_msg("fault %ld: tuned, but there are %d files", fault, files);
+    remove_folder("config");
+}
+
+static void test_tune(void **state)
+{
+    (void)state;
+    walk_measuring("tune --devices cpu --quick --seconds 1 --provider plain --json", "{\"device\":", 60, check_tuning);
+}
+
 static void test_plan(void **state)
 {
     (void)state;
@@ -350,7 +480,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fresh_run), cmocka_unit_test(test_run_over_an_old_one),
         cmocka_unit_test(test_resumed_run), cmocka_unit_test(test_eval), cmocka_unit_test(test_predict),
-        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_plan), cmocka_unit_test(test_modules_on_one_device),
+        cmocka_unit_test(test_modules_on_emulated_devices), cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_tune),
     };
     return cmocka_run_group_tests_name("faults", tests, setup, NULL);
 }

@@ -94,6 +94,10 @@ void compare_head(const struct compare *c)
                c->where.hold.device[c->where.placement.on[k]].label);
     }
     printf("one device: %s\n", c->single->label);
+    if (c->net->section_count == 1)
+        printf("nothing to couple: the net has no cuts, and %s; --modules N cuts it (clutch plan tells what to expect)"
+               "\n",
+               c->where.hold.n > 1 ? "one device alone is as fast as several" : "there is one device");
     if (any_emulated(c))
         printf("EMULATED devices share a real one: times are those of the emulation, not of hardware\n");
     printf("\n");
@@ -111,7 +115,7 @@ void compare_progress(const struct compare *c, const struct compare_row *r, int 
 static void show_seconds(double v, char *out, size_t size)
 {
     if (isfinite(v))
-        snprintf(out, size, "%.1f s", v);
+        snprintf(out, size, v < 10 ? "%.2f s" : "%.1f s", v);
     else
         snprintf(out, size, "-");
 }

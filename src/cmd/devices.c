@@ -34,19 +34,32 @@ static void print_emulated(const struct ocl_world *w, const struct ocl_pick *pic
 {
     const struct ocl_emulation *e = &pick->emulation;
     const struct ocl_facts *f = ocl_facts_at(w, pick->device);
-    printf("emulated  virtual#%d  %gx slower than %d:%d %s, which it shares", e->number, e->slowness, f->platform,
+    char speed[64] = "as fast as";
+    if (e->slowness != 1)
+        snprintf(speed, sizeof speed, "%gx slower than", e->slowness);
+    printf("emulated  virtual#%d  %s %d:%d %s, which all of them share", e->number, speed, f->platform,
            f->index, f->name);
     if (e->latency_ns > 0)
-        printf("; messages take %g us", e->latency_ns * 1e-3);
+        printf("; a message takes %g us", e->latency_ns * 1e-3);
     if (e->bytes_per_ns > 0)
-        printf("; links of %g MB/s", e->bytes_per_ns * 1e3);
+        printf("%s %g MB a second", e->latency_ns > 0 ? ", links carry" : "; links carry", e->bytes_per_ns * 1e3);
     printf("\n");
+}
+
+static bool platform_is_picked(const struct ocl_world *w, const struct ocl_pick *picks, int n, int platform)
+{
+    for (int i = 0; i < n; i++)
+        if (picks[i].emulation.slowness == 0 && ocl_facts_at(w, picks[i].device)->platform == platform)
+            return true;
+    return !picks;
 }
 
 static void print_human(const struct ocl_world *w, const struct ocl_pick *picks, int n)
 {
     for (int p = 0; p < ocl_platform_count(w); p++) {
         const struct ocl_platform_facts *f = ocl_platform_at(w, p);
+        if (!platform_is_picked(w, picks, n, p))
+            continue;
         printf("platform %d  %s, %s%s%s\n", p, f->name, f->version, f->problem[0] ? ": " : "", f->problem);
         for (int i = 0; i < ocl_device_count(w); i++) {
             int parts = 1;
@@ -133,7 +146,8 @@ static enum st run(int argc, char **argv)
     bool json = false;
     int n = 0;
     const struct arg args[] = {
-        {"--devices", ARG_TEXT, &spec, "SPEC", "only those: P:D, gpu, cpu, accel, all, part of a name; /K splits"},
+        {"--devices", ARG_TEXT, &spec, "SPEC",
+         "only those: 0:0, gpu, cpu, accel, all, part of a name; 0:0/2: halves; virtual:N@S: emulated"},
         {"--json", ARG_FLAG, &json, NULL, "as JSON"},
     };
     struct arg_list list = {.usage = "devices [options]", .args = args, .n = COUNT_OF(args), .positional = none};

@@ -87,6 +87,7 @@ struct modules_wish {
     int64_t modules, queue;       /* 0: as many as pay; messages a mailbox holds */
     int batch;
     bool lockstep, no_tune;
+    bool figures;                 /* of what to expect, wanted even where there is nothing to choose */
     const int *on;                /* (PLAN_MODULES_MAX) the devices of the net's modules, as an earlier run had them;
                                      NULL, or one is not here: to be planned */
 };
@@ -96,7 +97,7 @@ struct modules {
     struct devices_hold hold;
     struct train_placement placement;
     struct nn_net *split; /* the net with the cuts that were chosen; NULL: there was nothing to choose */
-    struct plan plan;     /* modules 0: there was nothing to plan */
+    struct plan plan;     /* modules 0: there was nothing to choose */
 };
 /* Opens, tunes and plans. ST_INPUT where wishes and net contradict each other. Caller closes, before the net. */
 MUST_USE enum st modules_open(const struct nn_net *net, const struct modules_wish *w, struct modules *out);

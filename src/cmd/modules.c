@@ -32,6 +32,9 @@ static enum st check_wish(const struct nn_net *net, const struct modules_wish *w
     if (net->section_count > 1 && w->modules > 0 && w->modules != net->section_count)
         return st_fail(ST_INPUT, "%s: cuts make %d modules, --modules asks for %lld: leave one of them out",
                        net->origin, net->section_count, (long long)w->modules);
+    if (net->section_count == 1 && net->section[0].on[0] && w->modules > 1)
+        return st_fail(ST_INPUT, "%s:%d: on '%s' in a net without cuts says nothing of %lld modules: put cuts, or "
+                       "leave it out", net->origin, net->section[0].on_line, net->section[0].on, (long long)w->modules);
     return ST_OK;
 }
 
@@ -49,6 +52,17 @@ static enum st take_plan(struct modules *m, const struct nn_net *net, const char
         TRY(nn_net_split(net, at, m->plan.modules - 1, couple ? couple : "csg", &m->split));
 out:
     return s;
+}
+
+/* Whether the net's cuts and words, or its being on the only device, leave nothing to choose; then that is taken. */
+static bool take_pinned(struct modules *m, const struct nn_net *net, const int *pinned)
+{
+    for (int k = 0; k < net->section_count; k++) {
+        m->placement.on[k] = m->hold.n == 1 ? 0 : pinned[k];
+        if (m->placement.on[k] < 0)
+            return false;
+    }
+    return true;
 }
 
 static enum st plan_modules(struct modules *m, const struct nn_net *net, const struct modules_wish *w)
@@ -69,10 +83,10 @@ static enum st plan_modules(struct modules *m, const struct nn_net *net, const s
         wish.pinned = pinned;
     }
     TRY(plan_check(net, m->hold.n, &wish));
-    if (m->hold.n > 1 || wish.modules > 1)
-        TRY(plan_measure(net, m->hold.device, m->hold.n, w->batch, w->optimizer, &costs));
-    else
-        return ST_OK; /* the whole net on the only device */
+    bool told = w->figures && (m->hold.n > 1 || net->section_count > 1);
+    if (take_pinned(m, net, pinned) && !told)
+        return ST_OK;
+    TRY(plan_measure(net, m->hold.device, m->hold.n, w->batch, w->optimizer, &costs));
     couplings_cost(net, m->placement.coupling, &costs);
     TRY(plan_choose(net, &costs, &wish, &m->plan));
     TRY(take_plan(m, net, w->couple));

@@ -49,20 +49,21 @@ void progress_step(void *user, const struct train_epoch *e, uint64_t done, uint6
     fflush(stdout);
 }
 
-void progress_head(const struct progress *p, bool validation)
+void progress_head(const struct progress *p, bool validation, int modules)
 {
     if (!p->json)
-        printf("  epoch  train loss  accuracy  %s loss  accuracy  samples/s  busy\n", validation ? " valid" : "  test");
+        printf("  epoch  train loss  accuracy  %s loss  accuracy  samples/s%s\n", validation ? " valid" : "  test",
+               modules == 1 ? "  busy" : "");
 }
 
 void progress_epoch(const struct progress *p, const struct train_epoch *e, const struct train_result *held)
 {
-    char left[32], busy[16] = "-";
+    char left[32], busy[16] = "";
     clear_line(p);
     time_left(p, e->epoch, left, sizeof left);
-    if (e->modules == 1 && isfinite(e->module[0].busy))
-        snprintf(busy, sizeof busy, "%.0f %%", 100 * e->module[0].busy);
-    printf("%3d/%-3d  %10.4f  %8.4f  %11.4f  %8.4f  %9.0f  %5s%s%s%s\n", e->epoch, p->epochs, e->train.loss,
+    if (e->modules == 1) /* several have a line each */
+        snprintf(busy, sizeof busy, isfinite(e->module[0].busy) ? "  %3.0f %%" : "      -", 100 * e->module[0].busy);
+    printf("%3d/%-3d  %10.4f  %8.4f  %11.4f  %8.4f  %9.0f%s%s%s%s\n", e->epoch, p->epochs, e->train.loss,
            e->train.accuracy, held->loss, held->accuracy, (double)e->train.samples / e->seconds, busy,
            e->epoch < p->epochs ? "   " : "", e->epoch < p->epochs ? left : "", e->epoch < p->epochs ? " left" : "");
     fflush(stdout);

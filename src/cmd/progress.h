@@ -11,7 +11,7 @@ struct progress {
 };
 
 void progress_open(struct progress *p, int epochs, int done, bool json);
-void progress_head(const struct progress *p, bool validation);
+void progress_head(const struct progress *p, bool validation, int modules);
 void progress_step(void *user, const struct train_epoch *e, uint64_t done, uint64_t of); /* for struct train_watch */
 void progress_epoch(const struct progress *p, const struct train_epoch *e, const struct train_result *held);
 /* Below it, where there are several modules: a line each. */

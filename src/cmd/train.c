@@ -101,11 +101,13 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
         {"--warmup", ARG_REAL, &o->warmup, "EPOCHS", "over which the rate rises to --lr (0)"},
         {"--seed", ARG_WHOLE, &w->seed, "S", "of weights, order and dropout (1)"},
         {"--devices", ARG_TEXT, &w->devices, "SPEC",
-         "P:D, gpu, cpu, accel, part of a name, 0:0/2, all, virtual:N@S; several with commas (the best one)"},
-        {"--modules", ARG_WHOLE, &w->modules, "N", "cut the net into N modules (as many as pay on these devices)"},
+         "0:0, gpu, cpu, accel, part of a name, all; 0:0/2: its halves; virtual:N@S: emulated; commas (the best one)"},
+        {"--modules", ARG_WHOLE, &w->modules, "N",
+         "cut the net into N modules, a device each (as many as pay on these devices)"},
         {"--couple", ARG_TEXT, &w->couple, "WORDS",
-         "at all cuts: csg, sg, local, predsim, exact or none, with options (as the net says, or csg)"},
-        {"--lockstep", ARG_FLAG, &w->lockstep, NULL, "wait for every target: slower, and the same bits each time"},
+         "a module's gradient at all cuts: csg, sg, local, predsim, exact, none, with options (the net's, or csg)"},
+        {"--lockstep", ARG_FLAG, &w->lockstep, NULL,
+         "modules wait for each other in every step: slower, and the same bits each time"},
         {"--queue", ARG_WHOLE, &w->queue, "N", "messages that may wait between two modules (4)"},
         {"--out", ARG_TEXT, &w->out, "DIR", "run folder (runs/NAME-001, -002, ...)"},
         {"--force", ARG_FLAG, &w->force, NULL, "overwrite a run folder"},
@@ -459,7 +461,7 @@ static enum st train_all(struct session *c, const struct wishes *w)
     struct progress p;
     int epochs = c->facts.options.epochs;
     progress_open(&p, epochs, train_epochs_done(c->train), w->json);
-    progress_head(&p, c->set->validation.n > 0);
+    progress_head(&p, c->set->validation.n > 0, train_module_count(c->train));
     while (train_epochs_done(c->train) < epochs) {
         struct train_epoch e;
         struct train_result test, validation = {0};

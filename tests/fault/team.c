@@ -136,7 +136,7 @@ static int child_main(int kind)
 
 static enum stage run_with_fault(int kind, long fault)
 {
-    char number[32], which[8], self[PATH_MAX] = "";
+    char number[32], which[32], self[PATH_MAX] = "";
     int status = 0;
     snprintf(number, sizeof number, "%ld", fault);
     snprintf(which, sizeof which, "%d", kind);

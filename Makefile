@@ -30,11 +30,14 @@ TEST_PARTS   := $(sort $(wildcard tests/support/*.c tests/ref/*.c))
 TEST_OBJECTS := $(TEST_PARTS:%.c=$(B)/obj/%.o)
 TESTS        := $(foreach t,$(TEST_SOURCES),$(B)/tests/$(subst /,-,$(t:tests/%.c=%)))
 
+# those in which several threads run
+THREAD_TESTS := $(filter $(B)/tests/unit-team% $(B)/tests/unit-sg% $(B)/tests/unit-mailbox,$(TESTS))
+
 # short lines, or with V=1 the whole commands
 say = @$(if $(V),,echo '  $(1)  $(2)';)
 Q   = $(if $(V),,@)
 
-.PHONY: all help setup demo test check kernel-check install clean tests
+.PHONY: all help setup demo test check check-threads kernel-check install clean tests
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM)
@@ -45,6 +48,7 @@ help:
 	@echo "make demo      train on Fashion-MNIST, show results and a picture"
 	@echo "make test      all tests; the last line says how many passed and failed"
 	@echo "make check     the fast tests alone"
+	@echo "make check-threads SANITIZE=thread B=build/tsan    those with threads, watched for races"
 	@echo "make install   into PREFIX ($(PREFIX)), below DESTDIR"
 	@echo "make clean     remove build/"
 	@echo "Variables: CC, CFLAGS, SANITIZE=address,undefined, WERROR=1, B=build, V=1 (whole commands)"
@@ -116,6 +120,9 @@ test: tests
 
 check: tests
 	@B=$(B) sh tests/run.sh fast
+
+check-threads: $(THREAD_TESTS)
+	@B=$(B) sh tests/run.sh threads
 
 demo: $(PROGRAM)
 	@B=$(B) sh assets/demo.sh

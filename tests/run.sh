@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs the tests of build folder B (build): `sh tests/run.sh all`, or `fast` without the slow groups. One line a
-# program, its whole output where it failed; the last line is "N passed, N failed", with skipped ones behind.
+# Runs the tests of build folder B (build): `sh tests/run.sh all`, or `fast` without the slow groups, or `threads`,
+# those in which several run. One line a program, its whole output where it failed; the last line is "N passed, N
+# failed", with skipped ones behind. Kernels are compiled anew, unless CLUTCH_TEST_CACHE is a folder to keep them in.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 mode=${1:-all} build=${B:-build}
@@ -10,7 +11,8 @@ limit=600 # seconds a program may take; only a hang takes that long
 folder=$(mktemp -d "${TMPDIR:-/tmp}/clutch-tests-XXXXXX") || exit 1
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
-export XDG_CACHE_HOME="$folder/cache" XDG_CONFIG_HOME="$folder/config" CLUTCH_TUNE=off # not the user's files
+# not the user's files
+export XDG_CACHE_HOME="${CLUTCH_TEST_CACHE:-$folder/cache}" XDG_CONFIG_HOME="$folder/config" CLUTCH_TUNE=off
 export CMOCKA_MESSAGE_OUTPUT=TAP CLUTCH="$build/clutch"
 passed=0 failed=0 skipped=0
 
@@ -63,12 +65,12 @@ skip()
     echo "$1: skipped, not installed here"
 }
 
-# programs KIND [COMMAND...]: the programs of that kind, under a command where one is given
+# programs KIND [COMMAND...]: the programs of that kind, under a command where one is given; those that $some matches
 programs()
 {
     kind=$1
     shift
-    for source in tests/"$kind"/*.c; do
+    for source in tests/"$kind"/$some.c; do
         [ -e "$source" ] || continue
         program=$kind-$(basename "$source" .c)
         found=1
@@ -76,11 +78,20 @@ programs()
     done
 }
 
-found='' where=''
-for kind in unit kernel grad golden; do
-    programs $kind
-done
-[ "$mode" = fast ] || programs fault
+found='' where='' some='*'
+case $mode in
+threads)
+    for some in 'team*' 'sg*' mailbox; do
+        programs unit
+    done
+    ;;
+*)
+    for kind in unit kernel grad golden; do
+        programs $kind
+    done
+    ;;
+esac
+[ "$mode" != all ] || programs fault
 if [ -z "$found" ]; then
     echo 'no test program found: FAILED'
     failed=$((failed + 1))
@@ -88,12 +99,12 @@ fi
 
 for file in tests/cli/*.bats; do
     [ -e "$file" ] || continue
-    case $mode:$file in fast:*slow*) continue ;; esac
+    case $mode:$file in threads:* | fast:*slow*) continue ;; esac
     one "cli-$(basename "$file" .bats)" bats --tap "$file"
 done
-one rules sh tests/rules/rules.sh
+[ "$mode" = threads ] || one rules sh tests/rules/rules.sh
 
-if [ "$mode" != fast ]; then
+if [ "$mode" = all ]; then
     where=rusticl
     if RUSTICL_ENABLE=llvmpipe clinfo -l 2>/dev/null | grep -q llvmpipe; then
         programs kernel env RUSTICL_ENABLE=llvmpipe CLUTCH_TEST_DEVICE=llvmpipe

@@ -244,7 +244,7 @@ enum st train_evaluate(struct train *t, enum train_split split, struct train_res
 {
     enum st s = ST_OK;
     struct train_result sum = {0};
-    uint32_t n = t->set ? split_of(t->set, split)->n : 0;
+    uint32_t n = t->set ? split_of(t->set, (int)split)->n : 0;
     if (n > 0 && t->team)
         return team_evaluate(t->team, split, out);
     if (n == 0 || !t->feed[split].split)

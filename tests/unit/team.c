@@ -19,10 +19,7 @@ static const char *net_with(const char *format, const char *first, const char *s
     static char text[4][512];
     static int turn;
     turn = (turn + 1) % 4;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
     snprintf(text[turn], sizeof text[turn], format, first, second);
-#pragma GCC diagnostic pop
     return text[turn];
 }
 

@@ -349,9 +349,9 @@ static void check_trace(long fault, const char *folder, int code)
     mem_free(text);
 }
 
-/* Every run ends, and with a word where it failed; epochs that it tells of are there. Behind the device's facts, without
- * which products may be computed otherwise, what ends well has the bits of an undisturbed run. `first` and `second` are
- * where the two modules are. */
+/* Every run ends, and with a word where it failed; epochs that it tells of are there. Behind the device's facts,
+ * without which products may be computed otherwise, what ends well has the bits of an undisturbed run. `first` and
+ * `second` are where the two modules are. */
 static void walk_modules(const char *first, const char *second, const char *devices)
 {
     char undisturbed[512], line[512];

@@ -125,8 +125,8 @@ END
     refused "--devices 'virtual:2@8': emulated devices are for modules of a net, and this runs on one real device" \
         bench peak --devices virtual:2@8
     good devices --devices virtual:2@8:4+latency=5+bandwidth=100
-    [[ $output == *'emulated  virtual#0  8x slower than '*', which all of them share; a message takes 5 us, links carry '\
-'100 MB a second'* ]]
+    [[ $output == *'emulated  virtual#0  8x slower than '*', which all of them share; a message takes 5 us, links '\
+'carry 100 MB a second'* ]]
     [[ $output == *'emulated  virtual#1  4x slower than '* ]]
     good devices --devices virtual:2@8:4 --json
     [ "$(json '[(e["id"], e["emulated"], e["slowness"]) for e in d[0]["devices"]]' <<<"$output")" = \

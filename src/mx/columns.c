@@ -6,7 +6,7 @@ enum { CHUNK_ROWS = 32, CHUNKS_MAX = 64 };
 
 int mx_chunks(int rows)
 {
-    int chunks = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    int chunks = rows / CHUNK_ROWS + (rows % CHUNK_ROWS != 0);
     return chunks < CHUNKS_MAX ? chunks : CHUNKS_MAX;
 }
 

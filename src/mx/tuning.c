@@ -283,11 +283,13 @@ static double speed(const struct mx_tuning *t, int c, int p)
 enum { NOISE_PERCENT = 5 };
 
 /* How much `c` is clearly faster than what is chosen, as a sum of logarithms; a product that nothing else does counts
- * as much as a doubled speed. */
+ * as much as a doubled speed. What the device uses untuned stays where it was not measured, for time ran out: that says
+ * nothing against it. */
 static double gain(const struct mx_tuning *t, int c, int p)
 {
     double mine = speed(t, c, p), now = t->chosen[p] >= 0 ? speed(t, t->chosen[p], p) : 0;
-    if (!(mine > 0))
+    bool untried = t->candidate_count && !t->candidate[0].refused[0] && isnan(t->candidate[0].gflops[p]);
+    if (!(mine > 0) || (untried && c != 0))
         return 0;
     if (!(now > 0))
         return log(2);

@@ -474,6 +474,9 @@ static void test_measuring(void **state)
     OK(mx_tuning_measure(t, c, device_queue(), UINT64_MAX, told, NULL)); /* not once more */
     assert_int_equal(heard[0], 1);
     mx_tuning_choose(t);
+    assert_int_equal(mx_tuning_chosen(t, 0), c == 0 ? 0 : -1); /* what was not measured is not worse for it */
+    mx_tuning_record(t, 0, 0, mx_tuning_gflops(t, c, 0) / 2);
+    mx_tuning_choose(t);
     assert_int_equal(mx_tuning_chosen(t, 0), c);
     OK(mx_tuning_measure_peak(t, device_queue()));
     assert_true(mx_tuning_peak(t) > 0);

@@ -56,28 +56,132 @@ MUST_USE enum st store_png_write(const char *path, const struct store_picture *p
  * black. ST_INPUT for what is no PNG, is cut short, or is larger than 16384 pixels a side. */
 MUST_USE enum st store_png_read(const char *path, int channels, struct store_picture *out);
 
+/* Size of a PNG and whether it has colours (a palette counts as such), from its head alone. ST_INPUT as above. */
+struct store_png_facts {
+    int w, h;
+    bool color;
+};
+MUST_USE enum st store_png_look(const char *path, struct store_png_facts *out);
+
+/* Pictures of one size, shown one after another for ever: APNG (PNG, third edition, W3C 2025: acTL, fcTL, fdAT).
+ * Readers that do not know it show the last picture, which for that stands once more, unanimated, at the front. */
+struct store_motion {
+    const struct store_picture *frame;
+    int n;                 /* frames: 1 or more */
+    int frame_ms, last_ms; /* how long each but the last is shown, and the last; 1 to 65535 */
+};
+MUST_USE enum st store_apng_write(const char *path, const struct store_motion *motion, const struct store_note *notes,
+                                  int n);
+
 /* ---- pictures of weights ----------------------------------------------------------------------------------------- */
 
-/* How one weight tensor is drawn: each of the n rows of values becomes a tile of tile_h x tile_w. */
+enum { STORE_SIDE_MAX = 4096 }; /* pixels of a picture's side, unless asked for more */
+
+/* How a weight tensor is drawn: each of n blocks of values becomes a tile of tile_h x tile_w. What is 0 is the default.
+ * */
 struct store_tiles {
-    const float *values; /* (n, tile_h, tile_w) */
+    const float *values; /* (n, channels, tile_h, tile_w) */
     int n, tile_h, tile_w;
+    int channels;        /* 0 or 1: through the map; 3: red, green, blue, zero is mid-grey */
+    int columns;         /* tiles a row, as of a kernel's inputs: more than fit are left out; 0: near-square */
+    int gap;             /* pixels around tiles (2) */
+    double range;        /* colours span -range..range; 0: measured */
+    bool each;           /* measured for each tile by itself */
+    int side_max;        /* pixels (STORE_SIDE_MAX) */
 };
 
 struct store_tiles_facts {
-    double range;      /* colours span -range..range, zero is neutral */
-    double clipped;    /* share of finite values outside the range, 0..1 */
-    int shown;         /* tiles drawn; fewer than n where the picture would exceed the largest side */
-    int columns, rows; /* of tiles */
-    int scale;         /* pixels per value */
-    int64_t bad;       /* values that are NaN or infinite: drawn in a colour of their own */
+    double range;        /* as above; of `each`: the largest of all */
+    double least, most;  /* of the finite values; 0 where there are none */
+    double clipped;      /* share of finite values outside the range, 0..1 */
+    int shown;           /* tiles drawn; fewer than n where the picture would exceed the largest side */
+    int columns, rows;   /* of tiles */
+    int scale;           /* pixels per value */
+    int64_t bad;         /* values that are NaN or infinite: drawn in a colour of their own */
 };
 
-/* Near-square grid of tiles, 2-pixel gaps in a colour outside the map, whole-pixel enlargement, diverging map (blue,
- * white, red), range = the 99.9 % quantile of |value|, which for fewer than 1000 values is the largest. No side exceeds
- * 4096 pixels; a tile over 4092 values a side is ST_INPUT. Caller frees the picture. */
+/* Grid of tiles, gaps in a colour outside the map, whole-pixel enlargement, diverging map (blue, white, red), range =
+ * the 99.9 % quantile of |value|, which for fewer than 1000 values is the largest. No side exceeds side_max pixels; a
+ * tile that would is cut at the right and at the bottom. Caller frees the picture. */
 MUST_USE enum st store_tiles_draw(const struct store_tiles *tiles, struct store_picture *out,
                                   struct store_tiles_facts *facts);
+
+/* Replaces a picture by one with a strip below it: lines of text (the first in bold), a histogram of the values (log
+ * counts, bars in the colours of the map), and the scale of the map with its numbers. A picture narrower than the strip
+ * is laid on the colour of gaps. */
+enum { STORE_STRIP_LINES = 3 };
+struct store_strip {
+    const char *line[STORE_STRIP_LINES]; /* NULL: none; cut with an ellipsis where they do not fit */
+    const float *values;
+    size_t count;
+    double range;
+    bool true_color; /* no scale of the map */
+};
+MUST_USE enum st store_strip_add(struct store_picture *p, const struct store_strip *strip);
+
+/* ---- charts (cairo) ---------------------------------------------------------------------------------------------- */
+
+/* Colours that readers with any common colour blindness can tell apart: Okabe and Ito's (2008), by number, again from
+ * the start behind the last. */
+enum { STORE_COLORS = 8 };
+
+/* Panels of lines side by side; values that are not finite leave a gap. */
+struct store_line {
+    const char *name;     /* of the legend; NULL: none */
+    const double *x, *y;
+    int n;
+    int color;
+    bool dashed;
+};
+struct store_panel {
+    const char *title, *x_title, *y_title;
+    const struct store_line *line;
+    int n;
+    bool from_zero;       /* the y axis begins at 0 */
+    bool whole_x;         /* ticks of x at whole numbers only */
+};
+MUST_USE enum st store_panels_draw(const char *title, const struct store_panel *panel, int n, int columns,
+                                   struct store_picture *out);
+
+/* A time line: bars in rows, in milliseconds from 0. */
+struct store_bar {
+    int row, color;
+    double start_ms, end_ms;
+    const char *label; /* written into the bar where it fits; NULL: none */
+};
+struct store_lanes {
+    const char *title;
+    const char *const *row; /* (rows) names */
+    int rows;
+    const struct store_bar *bar;
+    int n;
+    double span_ms;
+    const char *const *legend; /* (legend_n) what colour 0, 1, ... means */
+    int legend_n;
+};
+/* Several under each other, with one scale of time for all, so that they can be compared. */
+MUST_USE enum st store_lanes_draw(const struct store_lanes *lanes, int n, struct store_picture *out);
+
+/* Matrices side by side, in columns: cells from white (least) to dark blue (most), with text in them where it is given.
+ * */
+struct store_matrix {
+    const char *title, *row_title, *column_title; /* NULL: none */
+    const double *values;                         /* (rows, columns); NaN is grey */
+    int rows, columns;
+    const char *const *row_name, *const *column_name; /* NULL: none; (groups) where `group` is given */
+    const char *const *text;                          /* (rows, columns); NULL, or NULL elements: none */
+    int group;                                        /* a line each so many rows and columns; 0: none */
+    double least, most;
+};
+MUST_USE enum st store_matrices_draw(const char *title, const struct store_matrix *m, int n, int columns,
+                                     struct store_picture *out);
+
+/* Pictures of one size with a caption each (up to two lines, parted by \n), enlarged by whole pixels. */
+struct store_card {
+    const struct store_picture *picture;
+    const char *caption;
+};
+MUST_USE enum st store_cards_draw(const char *title, const struct store_card *card, int n, struct store_picture *out);
 
 /* ---- run folders ------------------------------------------------------------------------------------------------- */
 

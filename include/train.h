@@ -190,6 +190,39 @@ MUST_USE enum st train_evaluate(struct train *t, enum train_split split, struct 
 /* Probabilities (n, classes) for the n pictures of a split, whose labels are not looked at. WAITS. */
 MUST_USE enum st train_predict(struct train *t, const struct data_split *pictures, float *probabilities);
 
+/* ---- looking inside a trained net -------------------------------------------------------------------------------- */
+
+/* The first `layers` layers of a net, with the weights of a model.safetensors, for evaluation: what they make of
+ * pictures, and which pictures excite them. A cut must be allowed behind them (nn_net_may_cut, or all layers). */
+struct train_view;
+MUST_USE enum st train_view_open(struct ocl_device *device, const struct nn_net *net, int layers, const char *model,
+                                 const struct train_scaling *scaling, int batch, struct train_view **out);
+void train_view_close(struct train_view *v); /* accepts NULL */
+int train_view_size(const struct train_view *v); /* values of an output */
+/* Outputs (n, size) of the n pictures of a split, whose labels are not looked at. WAITS. */
+MUST_USE enum st train_view_outputs(struct train_view *v, const struct data_split *pictures, float *out);
+
+/*
+ * Inputs that excite units most, by gradient ascent from the mean of the data through the net's own kernels (Erhan et
+ * al., "Visualizing higher-layer features of a deep network", 2009); between steps the picture is blurred a little and
+ * pulled to the mean, which keeps it smooth enough to be seen (Yosinski et al., arXiv 1506.06579).
+ */
+struct train_excite {
+    int steps;
+    double rate;  /* length of a step, in units of the whole picture's deviation */
+    double blur;  /* standard deviation of the Gaussian blur, in pixels; it falls to a quarter over the steps */
+    double decay; /* share of the difference to the mean that is taken away in each step */
+};
+struct train_excite train_excite_defaults(void);
+/* unit: (n), each below train_view_size(). pixels: (n, C, H, W) in 0..1; before, after: (n) outputs of the units at the
+ * start and at the end. The same arguments give the same bits on one device. WAITS. */
+MUST_USE enum st train_view_excite(struct train_view *v, const struct train_excite *how, const int *unit, int n, int h,
+                                   int w, float *pixels, float *before, float *after);
+
+/* Representation dissimilarity matrix (Kriegeskorte et al. 2008): 1 - Pearson's correlation between the rows of
+ * (n, size); NAN where a row is constant. out: (n, n), symmetric, its diagonal 0. */
+void train_dissimilarity(const float *rows, int n, int size, double *out);
+
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
 /* model.safetensors: parameters and state under PyTorch's names and shapes. */

@@ -1,26 +1,25 @@
 /* PNG in and out through libpng's simplified interface, which needs no setjmp. It cannot write text chunks: they are
  * put into the finished bytes here. */
-#include "store.h"
+#include "inside.h"
 
+#include <errno.h>
 #include <png.h>
+#include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
 enum {
-    SIDE_MAX = 16384,
     KEY_MAX = 79,
     FILE_MAX_BYTES = 1 << 30,
-    HEAD_BYTES = 8 + 25,  /* signature and IHDR chunk: text may stand right behind them */
-    CHUNK_BYTES = 12,     /* length, type and CRC around a chunk's data */
 };
 
 enum st store_picture_new(int w, int h, int channels, struct store_picture *out)
 {
     enum st s = ST_OK;
     uint8_t *pixels;
-    if (w < 1 || h < 1 || w > SIDE_MAX || h > SIDE_MAX || (channels != 1 && channels != 3))
+    if (w < 1 || h < 1 || w > PNG_SIDE_MAX || h > PNG_SIDE_MAX || (channels != 1 && channels != 3))
         TRY(st_fail(ST_INTERNAL, "picture of %d x %d pixels and %d channels; 1 to %d a side and 1 or 3 are allowed", w,
-                    h, channels, SIDE_MAX));
+                    h, channels, PNG_SIDE_MAX));
     TRY(NEW(pixels, (size_t)w * (size_t)h * (size_t)channels));
     *out = (struct store_picture){.w = w, .h = h, .channels = channels, .pixels = pixels};
 out:
@@ -35,27 +34,62 @@ void store_picture_free(struct store_picture *p)
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-static void add_u32(struct text *file, uint32_t v)
+void put_u32(char *big_endian, uint32_t v)
 {
-    const char big_endian[4] = {(char)(v >> 24), (char)(v >> 16), (char)(v >> 8), (char)v};
-    text_add_bytes(file, big_endian, sizeof big_endian);
+    for (int i = 0; i < 4; i++)
+        big_endian[i] = (char)(v >> (24 - 8 * i));
 }
 
-static enum st add_note(struct text *file, const struct store_note *item)
+void add_chunk(struct text *file, const char *type, const char *head, size_t head_len, const char *data, size_t len)
 {
-    static const char type[] = "tEXt";
-    size_t key_len = strlen(item->key), value_len = strlen(item->value);
-    if (key_len < 1 || key_len > KEY_MAX)
-        return st_fail(ST_INTERNAL, "text chunk with a key of %zu characters; 1 to %d are allowed", key_len, KEY_MAX);
-    uLong crc = crc32(0, (const Bytef *)type, sizeof type - 1);
-    crc = crc32(crc, (const Bytef *)item->key, (uInt)key_len + 1); /* the key's NUL parts it from the value */
-    crc = crc32(crc, (const Bytef *)item->value, (uInt)value_len);
-    add_u32(file, (uint32_t)(key_len + 1 + value_len));
-    text_add_bytes(file, type, sizeof type - 1);
-    text_add_bytes(file, item->key, key_len + 1);
-    text_add_bytes(file, item->value, value_len);
-    add_u32(file, (uint32_t)crc);
+    char number[4];
+    uLong crc = crc32(0, (const Bytef *)type, 4);
+    if (head_len) /* of no bytes at NULL, zlib would give the CRC to start from */
+        crc = crc32_z(crc, (const Bytef *)head, head_len);
+    if (len)
+        crc = crc32_z(crc, (const Bytef *)data, len);
+    put_u32(number, (uint32_t)(head_len + len));
+    text_add_bytes(file, number, sizeof number);
+    text_add_bytes(file, type, 4);
+    text_add_bytes(file, head, head_len);
+    text_add_bytes(file, data, len);
+    put_u32(number, (uint32_t)crc);
+    text_add_bytes(file, number, sizeof number);
+}
+
+enum st add_notes(struct text *file, const struct store_note *notes, int n)
+{
+    for (int i = 0; i < n; i++) {
+        size_t key_len = strlen(notes[i].key);
+        if (key_len < 1 || key_len > KEY_MAX)
+            return st_fail(ST_INTERNAL, "text chunk with a key of %zu characters; 1 to %d are allowed", key_len,
+                           KEY_MAX);
+        add_chunk(file, "tEXt", notes[i].key, key_len + 1, notes[i].value, strlen(notes[i].value));
+    }
     return ST_OK;
+}
+
+enum st encode_png(const struct store_picture *p, char **bytes, size_t *len)
+{
+    enum st s = ST_OK;
+    char *plain = NULL;
+    /* fast: without filters, which flat colours do not gain by; less than half the time, and mostly smaller */
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = (png_uint_32)p->w,
+                       .height = (png_uint_32)p->h,
+                       .format = p->channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB,
+                       .flags = PNG_IMAGE_FLAG_FAST};
+    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
+    TRY(NEW(plain, size));
+    if (!png_image_write_to_memory(&image, plain, &size, 0, p->pixels, 0, NULL))
+        TRY(st_fail(ST_MEMORY, "%s", image.message));
+    *bytes = plain;
+    *len = size;
+    plain = NULL;
+out:
+    png_image_free(&image);
+    mem_free(plain);
+    return s;
 }
 
 enum st store_png_write(const char *path, const struct store_picture *p, const struct store_note *notes, int n)
@@ -63,28 +97,70 @@ enum st store_png_write(const char *path, const struct store_picture *p, const s
     enum st s = ST_OK;
     struct text file = {0};
     char *plain = NULL;
-    png_image image = {.version = PNG_IMAGE_VERSION,
-                       .width = (png_uint_32)p->w,
-                       .height = (png_uint_32)p->h,
-                       .format = p->channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
-    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
-    TRY(NEW(plain, size));
-    if (!png_image_write_to_memory(&image, plain, &size, 0, p->pixels, 0, NULL))
-        TRY(st_fail(ST_MEMORY, "cannot write %s: %s", path, image.message));
-    text_add_bytes(&file, plain, HEAD_BYTES);
-    for (int i = 0; i < n; i++)
-        TRY(st_context(add_note(&file, &notes[i]), "cannot write %s", path));
-    text_add_bytes(&file, plain + HEAD_BYTES, size - HEAD_BYTES);
+    size_t len;
+    TRY(st_context(encode_png(p, &plain, &len), "cannot write %s", path));
+    text_add_bytes(&file, plain, PNG_HEAD_BYTES);
+    TRY(st_context(add_notes(&file, notes, n), "cannot write %s", path));
+    text_add_bytes(&file, plain + PNG_HEAD_BYTES, len - PNG_HEAD_BYTES);
     TRY(text_status(&file));
     TRY(file_write(path, file.s, file.len));
 out:
-    png_image_free(&image);
     text_free(&file);
     mem_free(plain);
     return s;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+uint32_t get_u32(const char *big_endian)
+{
+    uint32_t v = 0;
+    for (int i = 0; i < 4; i++)
+        v = v << 8 | (uint8_t)big_endian[i];
+    return v;
+}
+
+static enum st check_sides(const char *path, uint32_t w, uint32_t h)
+{
+    if (w > PNG_SIDE_MAX || h > PNG_SIDE_MAX)
+        return st_fail(ST_INPUT, "cannot read %s: %lu x %lu pixels, at most %d a side are allowed", path,
+                       (unsigned long)w, (unsigned long)h, PNG_SIDE_MAX);
+    return ST_OK;
+}
+
+/* The first bytes of a file, as many as there are: file_read would read all of a large one. */
+static enum st read_head(const char *path, char head[PNG_HEAD_BYTES], size_t *got)
+{
+    enum st s = ST_OK;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return st_fail(ST_INPUT, "cannot open %s: %s", path, strerror(errno));
+    *got = fread(head, 1, PNG_HEAD_BYTES, file);
+    if (ferror(file))
+        TRY(st_fail(ST_INPUT, "cannot read %s: %s", path, strerror(errno)));
+out:
+    fclose(file);
+    return s;
+}
+
+enum st store_png_look(const char *path, struct store_png_facts *out)
+{
+    enum st s = ST_OK;
+    static const char sign[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR"; /* and the IHDR chunk's length and type */
+    char head[PNG_HEAD_BYTES];
+    size_t got = 0;
+    TRY(read_head(path, head, &got));
+    if (got < sizeof head || memcmp(head, sign, sizeof sign - 1) != 0)
+        TRY(st_fail(ST_INPUT, "cannot read %s: Not a PNG file", path));
+    const char *body = head + sizeof sign - 1; /* width, height, depth, colour type, ... */
+    uint32_t w = get_u32(body), h = get_u32(body + 4);
+    if (get_u32(body + 13) != crc32(0, (const Bytef *)body - 4, 4 + 13) || w < 1 || h < 1)
+        TRY(st_fail(ST_INPUT, "cannot read %s: its head is damaged", path));
+    TRY(check_sides(path, w, h));
+    *out = (struct store_png_facts){(int)w, (int)h, body[9] & PNG_COLOR_MASK_COLOR};
+out:
+    return s;
+}
 
 enum st store_png_read(const char *path, int channels, struct store_picture *out)
 {
@@ -97,9 +173,7 @@ enum st store_png_read(const char *path, int channels, struct store_picture *out
     TRY(file_read(path, FILE_MAX_BYTES, &bytes, &len));
     if (!png_image_begin_read_from_memory(&image, bytes, len))
         TRY(st_fail(ST_INPUT, "cannot read %s: %s", path, image.message));
-    if (image.width > SIDE_MAX || image.height > SIDE_MAX)
-        TRY(st_fail(ST_INPUT, "cannot read %s: %lu x %lu pixels, at most %d a side are allowed", path,
-                    (unsigned long)image.width, (unsigned long)image.height, SIDE_MAX));
+    TRY(check_sides(path, image.width, image.height));
     TRY(store_picture_new((int)image.width, (int)image.height, channels, &picture));
     image.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
     image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* else libpng takes 16 bits without a gamma chunk for linear light */

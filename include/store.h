@@ -1,5 +1,6 @@
 /*
- * store: what stays after a run: safetensors, run folders, PNG. Stands on base; knows nothing of devices or nets.
+ * store: what stays after a run: safetensors, run folders, PNG, pictures of weights, charts. Stands on base; knows
+ * nothing of devices or nets.
  */
 #ifndef CLUTCH_STORE_H
 #define CLUTCH_STORE_H
@@ -87,7 +88,7 @@ struct store_tiles {
     int gap;             /* pixels around tiles (2) */
     double range;        /* colours span -range..range; 0: measured */
     bool each;           /* measured for each tile by itself */
-    int side_max;        /* pixels (STORE_SIDE_MAX) */
+    int side_max;        /* pixels (STORE_SIDE_MAX), at most 16000: a strip may stand below them */
 };
 
 struct store_tiles_facts {

@@ -21,4 +21,21 @@ MUST_USE enum st add_notes(struct text *file, const struct store_note *notes, in
 /* The picture as libpng writes it; caller frees with mem_free. */
 MUST_USE enum st encode_png(const struct store_picture *p, char **bytes, size_t *len);
 
+/* ---- colours (colors.c) ------------------------------------------------------------------------------------------ */
+
+extern const uint8_t gap_color[3]; /* around tiles: dark grey */
+extern const uint8_t bad_color[3]; /* NaN and infinity */
+
+/* -1..1 to blue, white, red; what is outside is moved to the end. `at` is finite. */
+void diverging_color(double at, uint8_t out[3]);
+/* 0..1 to white ... dark blue; as above. */
+void sequential_color(double at, uint8_t out[3]);
+const uint8_t *palette_color(int i); /* any number */
+
+/* Of charts. */
+extern const uint8_t white[3], ink[3]; /* paper, text */
+extern const uint8_t grey[3];          /* axes, and text that matters less */
+extern const uint8_t faint[3];         /* grids */
+bool is_dark(const uint8_t color[3]);  /* white text is easier to read on it than dark text */
+
 #endif

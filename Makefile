@@ -6,14 +6,15 @@ PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
-PACKAGES := OpenCL clblast libpng zlib jansson
+PACKAGES := OpenCL clblast libpng cairo zlib jansson
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef
 # recursive on purpose: `make setup` and `make help` must work before the packages are there
-PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
+PKG_CFLAGS = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES)))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
 
-ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DCL_TARGET_OPENCL_VERSION=120 -Iinclude -I$(B) $(WARN) $(CFLAGS) \
+ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -DCL_TARGET_OPENCL_VERSION=120 -Iinclude -I$(B) $(PKG_CFLAGS) \
+             $(WARN) $(CFLAGS) \
              $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined) \
              $(if $(WERROR),-Werror)
 ALL_LIBS   = $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS) $(PKG_LIBS) -lpthread -lm

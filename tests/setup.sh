@@ -3,7 +3,7 @@
 set -eu
 
 build='gcc clang make pkg-config git'
-libraries='ocl-icd-opencl-dev opencl-headers libclblast-dev libpng-dev zlib1g-dev libjansson-dev'
+libraries='ocl-icd-opencl-dev opencl-headers libclblast-dev libpng-dev libcairo2-dev zlib1g-dev libjansson-dev'
 running='pocl-opencl-icd clinfo dataset-fashion-mnist'
 testing='libcmocka-dev bats oclgrind mesa-opencl-icd python3-numpy python3-pil'
 
@@ -24,8 +24,8 @@ if ! command -v apt-get >/dev/null || { [ -n "$sudo" ] && ! command -v sudo >/de
     cat <<END
 cannot install: this needs Debian's apt-get, and root or sudo. Missing, by Debian's names:
    $missing
-Elsewhere look for: a C11 compiler, make, pkg-config; an OpenCL loader with headers (ocl-icd), CLBlast, libpng, zlib,
-jansson; an OpenCL driver (PoCL runs on any CPU); Fashion-MNIST as gzipped IDX files; for the tests cmocka, bats,
+Elsewhere look for: a C11 compiler, make, pkg-config; an OpenCL loader with headers (ocl-icd), CLBlast, libpng, cairo,
+zlib, jansson; an OpenCL driver (PoCL runs on any CPU); Fashion-MNIST as gzipped IDX files; for the tests cmocka, bats,
 Oclgrind, Mesa's rusticl, numpy and Pillow.
 END
     exit 1

@@ -24,6 +24,30 @@ struct store_picture check_noise(int w, int h, int channels)
     return p;
 }
 
+struct store_picture check_plain(int w, int h, int channels, int r, int g, int b)
+{
+    struct store_picture p;
+    const int color[3] = {r, g, b};
+    OK(store_picture_new(w, h, channels, &p));
+    for (int i = 0; i < w * h * channels; i++)
+        p.pixels[i] = (uint8_t)color[i % channels];
+    return p;
+}
+
+const char *check_odd_name(int i)
+{
+    enum { LONG = 5000 };
+    static char name[LONG + 1];
+    static const char *const odd[] = {"", "\xff\xfe broken", "\xe2\x82", "\xed\xa0\x80", "\xf8\x88\x80\x80\x80",
+                                      "line\nbreak\ttab\x01", "\xc3\xa4\xc3\xb6\xc3\xbc \xce\xb1\xce\xb2 \xe6\xbc\xa2",
+                                      "\xf0\x9f\x98\x80 \xef\xbf\xbf \xc0\x80"};
+    if (i > 0)
+        return odd[(size_t)i % COUNT_OF(odd)];
+    for (int j = 0; j + 3 <= LONG; j += 3)
+        memcpy(name + j, j % 2 ? "\xe2\x82\xac" : "abW", 3);
+    return name;
+}
+
 uint32_t check_u32(const char *big_endian)
 {
     uint32_t v = 0;

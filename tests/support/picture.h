@@ -12,6 +12,12 @@ const char *check_path(const char *name);
 /* The same noise at each call; caller frees. */
 struct store_picture check_noise(int w, int h, int channels);
 
+/* All of one colour; of r alone where it is grey. Caller frees. */
+struct store_picture check_plain(int w, int h, int channels, int r, int g, int b);
+
+/* Text that is hard to draw: 0 is far too long, 1 is no UTF-8, others are odd in other ways. Static. */
+const char *check_odd_name(int i);
+
 /* A chunk of a PNG, whole and with the right CRC, else the test fails; *at moves on. */
 struct check_chunk {
     char type[5];

@@ -244,6 +244,7 @@ static void test_tiles_each_by_itself(void **state)
     check_pixel(&p, 2 + 8, 2, 5, 48, 97);
     check_pixel(&p, 2, 12, 103, 0, 31);
     check_pixel(&p, 2 + 8, 12, 5, 48, 97);
+    check_pixel(&p, 2 + 16, 12, 229, 131, 104); /* 50 of 100 */
     check_pixel(&p, 2, 22, 247, 247, 247); /* all zero */
     check_pixel(&p, 2, 32, 120, 230, 0);
     check_pixel(&p, 2 + 8, 32, 103, 0, 31);

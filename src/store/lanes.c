@@ -76,8 +76,7 @@ static enum st lay_out(struct chart *c)
 {
     enum st s = ST_OK;
     int keys = 0;
-    int64_t rows = 0;
-    double end = 0, names = 0, h = 2 * CHART_PAD + AXIS_H - GAP;
+    double rows = 0, end = 0, names = 0, h = 2 * CHART_PAD + AXIS_H - GAP;
     for (int i = 0; i < c->n; i++) {
         const struct store_lanes *l = &c->lanes[i];
         TRY(check_lanes(l, i));
@@ -96,8 +95,8 @@ static enum st lay_out(struct chart *c)
     const double room = fmax(1, STORE_SIDE_MAX - h);
     if (h >= STORE_SIDE_MAX)
         TRY(st_fail(ST_INPUT, "cannot draw %d time lines: too many for %d pixels", c->n, STORE_SIDE_MAX));
-    c->row = rows * ROW <= room ? ROW : rows <= room ? (int)(room / (double)rows) : 1;
-    c->rows_left = (int)fmin((double)rows, room);
+    c->row = rows * ROW <= room ? ROW : rows <= room ? (int)(room / rows) : 1;
+    c->rows_left = (int)fmin(rows, room);
     c->h = (int)ceil(h) + c->rows_left * c->row;
 out:
     return s;

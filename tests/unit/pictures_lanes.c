@@ -47,6 +47,7 @@ static void test_lanes_on_one_scale(void **state)
     assert_int_equal(blue.left, red.left);
     assert_int_equal(blue.right, red.right);
     assert_true(red.top > blue.bottom);
+    assert_true(red.right - red.left > p.w / 10 && red.right - red.left < p.w / 5); /* 30 of 200 ms */
     assert_true(check_find_in(&p, 0, red.bottom + 1, p.w, p.h, BLUE).count > 100); /* the legend, once */
     OK(store_lanes_draw(lanes, 1, &q));
     assert_true(q.h < p.h && q.w == p.w);

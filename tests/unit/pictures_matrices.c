@@ -51,6 +51,22 @@ static void test_matrix_text_can_be_read(void **state)
     store_picture_free(&p);
 }
 
+static void test_matrix_text_widens_cells(void **state)
+{
+    (void)state;
+    static const double values[] = {1, 0, 0, 0};
+    static const char *const text[] = {"", "12345678", NULL, ""};
+    const struct store_matrix m = {.values = values, .rows = 2, .columns = 2, .text = text, .most = 1};
+    struct store_picture p;
+    OK(store_matrices_draw(NULL, &m, 1, 1, &p));
+    const struct check_spot dark = check_find(&p, DARKEST);
+    const int w = dark.right - dark.left + 1, h = dark.bottom - dark.top + 1;
+    assert_true(w > 60 && h == 40);
+    assert_int_equal(dark.count, w * h);
+    check_pixel(&p, dark.left + 3, dark.bottom + 5, 255, 255, 255);
+    store_picture_free(&p);
+}
+
 static void test_matrix_in_groups(void **state)
 {
     (void)state;
@@ -159,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matrix_cells),
         cmocka_unit_test(test_matrix_text_can_be_read),
+        cmocka_unit_test(test_matrix_text_widens_cells),
         cmocka_unit_test(test_matrix_in_groups),
         cmocka_unit_test(test_matrix_all_equal),
         cmocka_unit_test(test_matrix_odd),

@@ -81,6 +81,12 @@ static void test_panel_of_one_point(void **state)
     assert_true(dot.count >= 12 && dot.right - dot.left < 8 && dot.bottom - dot.top < 8);
     assert_true(dot.left > p.w / 3 && dot.right < p.w * 2 / 3);
     store_picture_free(&p);
+    double many[200]; /* none of which can be joined to another */
+    for (int i = 0; i < 200; i++)
+        many[i] = i % 2 ? i : (double)NAN;
+    p = draw_lines(&(struct store_line){.x = many, .y = many, .n = 200}, 1, false);
+    assert_true(check_find(&p, BLUE).count > 100 * 10);
+    store_picture_free(&p);
 }
 
 static void test_panel_legend_is_outside(void **state)

@@ -34,7 +34,7 @@ static void test_strip_below(void **state)
 static void test_strip_histogram(void **state)
 {
     (void)state;
-    static const float values[] = {-0.5f, 0.5f, 0.5f, 0.5f, NAN, INFINITY};
+    static const float values[] = {-0.5f, 0.5f, 0.5f, 0.5f, NAN, INFINITY, -5, -1e30f, -3};
     struct store_strip strip = {.values = values, .count = COUNT_OF(values), .range = 1};
     struct store_picture p = check_plain(40, 30, 3, UNUSUAL);
     OK(store_strip_add(&p, &strip));
@@ -45,6 +45,10 @@ static void test_strip_histogram(void **state)
     assert_int_equal(low.bottom, high.bottom);
     assert_int_equal(high.bottom - high.top + 2, 48); /* the outline lies on top */
     assert_int_equal(low.bottom - low.top + 2, 24);
+    /* what lies outside stands at the end: three again */
+    const struct check_spot end = check_find_in(&p, 0, 30, p.w, p.h - 38, 7, 52, 103);
+    assert_int_equal(end.bottom - end.top + 2, 48);
+    assert_true(end.right < low.left);
     store_picture_free(&p);
 }
 

@@ -234,6 +234,44 @@ static void test_panels_many(void **state)
     FAILS(ST_INPUT, "64 panels in 1 columns", store_panels_draw("Many", panel, N, 1, &p));
 }
 
+/* Charts may be drawn by several threads at once. */
+struct draft {
+    struct store_picture last;
+    bool failed;
+};
+
+static void draw_often(void *user)
+{
+    static const double x[] = {0, 1, 2}, y[] = {3, 1, 2};
+    const struct store_line line = {.name = "a line", .x = x, .y = y, .n = 3};
+    const struct store_panel panel = {.title = "Panel", .x_title = "x", .y_title = "y", .line = &line, .n = 1};
+    struct draft *d = user;
+    for (int i = 0; i < 20 && !d->failed; i++) {
+        store_picture_free(&d->last);
+        d->failed = store_panels_draw("Threads", &panel, 1, 1, &d->last) != ST_OK;
+    }
+}
+
+static void test_panels_by_threads(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    struct draft draft[N] = {0};
+    struct thread *thread[N];
+    for (int i = 0; i < N; i++)
+        OK(thread_start(draw_often, &draft[i], &thread[i]));
+    for (int i = 0; i < N; i++)
+        thread_join(thread[i]);
+    for (int i = 0; i < N; i++) {
+        assert_false(draft[i].failed);
+        assert_int_equal(draft[i].last.w, draft[0].last.w);
+        assert_memory_equal(draft[i].last.pixels, draft[0].last.pixels,
+                            (size_t)(draft[0].last.w * draft[0].last.h * 3));
+    }
+    for (int i = 0; i < N; i++)
+        store_picture_free(&draft[i].last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_panel_nothing_to_show),
         cmocka_unit_test(test_panel_odd_names),
         cmocka_unit_test(test_panels_many),
+        cmocka_unit_test(test_panels_by_threads),
     };
     return cmocka_run_group_tests_name("pictures_panels", tests, NULL, NULL);
 }

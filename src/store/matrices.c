@@ -23,16 +23,21 @@ static const uint8_t nothing_color[3] = {190, 190, 190};
 struct block {
     int across, down; /* pixels of a cell; 0: nothing to show */
     int w, h;         /* of all cells */
+    int left, right, above, below; /* margins, for names, titles and the scale */
     bool turned;      /* names of columns */
+};
+
+/* A row or a column of matrices: as wide as the widest, their cells aligned. */
+struct track {
+    int before, size, after;
 };
 
 struct chart {
     struct canvas *canvas;
     const struct store_matrix *m;
     struct block *block;
+    struct track column[ENOUGH], row[ENOUGH];
     int n, columns, rows, w, h;
-    int most_w, most_h;         /* of cells, over all matrices */
-    int left, right, above, below; /* margins, the same for all */
 };
 
 static bool is_empty(const struct store_matrix *m)
@@ -95,97 +100,104 @@ static void choose_cells(struct chart *c, int i)
     }
 }
 
-static void measure_margins(struct chart *c)
+/* Pixels of the names below a matrix; those that would touch are turned, and may reach out to the left. */
+static int measure_columns(struct canvas *c, const struct store_matrix *m, struct block *b, int *beside)
 {
-    int names = 0, row_title = 0, column_title = 0, turned = 0;
-    for (int i = 0; i < c->n; i++) {
-        const struct store_matrix *m = &c->m[i];
-        struct block *b = &c->block[i];
-        if (m->title)
-            c->above = TITLE_H;
-        if (is_empty(m))
-            continue;
-        if (m->row_title)
-            row_title = TURNED;
-        if (m->column_title)
-            column_title = CHART_LINE + 4;
-        if (m->row_name) {
-            const int n = names_of(m, m->rows);
-            const int w = (int)widest(c->canvas, font_text, m->row_name, n, NAME_MOST) + NAME_GAP;
-            names = w > names ? w : names;
-        }
-        if (m->column_name) {
-            const double w = widest(c->canvas, font_text, m->column_name, names_of(m, m->columns), NAME_MOST);
-            b->turned = w + 6 > b->across * (m->group > 0 ? m->group : 1);
-            const int h = b->turned ? (int)(0.71 * (w + 14)) + NAME_GAP : CHART_LINE + 2;
-            turned = b->turned && 0.71 * w - b->across / 2.0 > turned ? (int)(0.71 * w - b->across / 2.0) : turned;
-            c->below = h > c->below ? h : c->below;
-        }
-        if (has_scale(m)) {
-            char least[TICK_BYTES], most[TICK_BYTES];
-            scale_label(m->least, least);
-            scale_label(m->most, most);
-            const int w = (int)ceil(fmax(text_width(c->canvas, font_small, least),
-                                         text_width(c->canvas, font_small, most)));
-            c->right = w + SCALE_GAP + SCALE_W + 6 > c->right ? w + SCALE_GAP + SCALE_W + 6 : c->right;
-        }
-    }
-    c->left = row_title + (names > turned - row_title ? names : turned - row_title);
-    c->below += column_title;
+    const double w = widest(c, font_text, m->column_name, names_of(m, m->columns), NAME_MOST);
+    const int each = m->group > 0 ? m->group : 1;
+    b->turned = w + 6 > b->across * each;
+    if (!b->turned)
+        return CHART_LINE + 2;
+    *beside = (int)(0.71 * w - b->across * each / 2.0);
+    return (int)(0.71 * (w + 14)) + NAME_GAP;
 }
 
-/* Cells shrink where a picture would get too large. */
-static enum st size_cells(struct chart *c, int room_w, int room_h)
+static void measure_margins(struct canvas *c, const struct store_matrix *m, struct block *b)
 {
-    for (int i = 0; i < c->n; i++) {
-        const struct store_matrix *m = &c->m[i];
-        struct block *b = &c->block[i];
-        if (b->across == 0) {
-            b->w = EMPTY_W;
-            b->h = EMPTY_H;
-        } else {
-            if (room_w / m->columns < b->across)
-                b->across = room_w / m->columns;
-            if (room_h / m->rows < b->down)
-                b->down = room_h / m->rows;
-            if (!m->text) /* square */
-                b->across = b->down = b->across < b->down ? b->across : b->down;
-            if (b->across < 1 || b->down < 1)
-                return too_many(c);
-            b->w = b->across * m->columns;
-            b->h = b->down * m->rows;
-        }
-        c->most_w = b->w > c->most_w ? b->w : c->most_w;
-        c->most_h = b->h > c->most_h ? b->h : c->most_h;
+    int names = 0, beside = 0;
+    b->above = m->title ? TITLE_H : 0;
+    if (is_empty(m))
+        return;
+    if (m->row_name)
+        names = (int)widest(c, font_text, m->row_name, names_of(m, m->rows), NAME_MOST) + NAME_GAP;
+    if (m->column_name)
+        b->below = measure_columns(c, m, b, &beside);
+    b->left = names + (m->row_title ? TURNED : 0);
+    b->left = b->left > beside ? b->left : beside;
+    b->below += m->column_title ? CHART_LINE + 4 : 0;
+    if (has_scale(m)) {
+        char least[TICK_BYTES], most[TICK_BYTES];
+        scale_label(m->least, least);
+        scale_label(m->most, most);
+        b->right = SCALE_GAP + SCALE_W + 6 +
+                   (int)ceil(fmax(text_width(c, font_small, least), text_width(c, font_small, most)));
     }
-    return c->most_w <= room_w && c->most_h <= room_h ? ST_OK : too_many(c);
+}
+
+/* Cells shrink where a picture would get too large: to so many pixels for all of them. */
+static enum st size_cells(const struct chart *c, int i, int room_w, int room_h)
+{
+    const struct store_matrix *m = &c->m[i];
+    struct block *b = &c->block[i];
+    if (b->across == 0) {
+        b->w = EMPTY_W;
+        b->h = EMPTY_H;
+        return EMPTY_W <= room_w && EMPTY_H <= room_h ? ST_OK : too_many(c);
+    }
+    if (room_w / m->columns < b->across)
+        b->across = room_w / m->columns;
+    if (room_h / m->rows < b->down)
+        b->down = room_h / m->rows;
+    if (!m->text) /* square */
+        b->across = b->down = b->across < b->down ? b->across : b->down;
+    b->w = b->across * m->columns;
+    b->h = b->down * m->rows;
+    return b->across < 1 || b->down < 1 ? too_many(c) : ST_OK;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static void widen(struct track *t, int before, int size, int after)
+{
+    *t = (struct track){larger(t->before, before), larger(t->size, size), larger(t->after, after)};
 }
 
 static enum st lay_out(struct chart *c, const char *title)
 {
     enum st s = ST_OK;
     const int room = STORE_SIDE_MAX - 2 * CHART_PAD + GAP, top = title ? CHART_TITLE : 0;
+    struct track across = {0}, down = {0}; /* the margins of all */
     c->rows = c->n / c->columns + (c->n % c->columns != 0);
     if (c->columns > ENOUGH || c->rows > ENOUGH)
         return too_many(c);
     for (int i = 0; i < c->n; i++) {
+        struct block *b = &c->block[i];
         if (c->m[i].rows > STORE_SIDE_MAX || c->m[i].columns > STORE_SIDE_MAX)
             return too_many(c);
         choose_cells(c, i);
+        measure_margins(c->canvas, &c->m[i], b);
+        widen(&across, b->left, 0, b->right);
+        widen(&down, b->above, 0, b->below);
     }
-    measure_margins(c);
-    const int most = room / c->columns - GAP - c->left - c->right;
-    TRY(size_cells(c, most, (room - top) / c->rows - GAP - c->above - c->below));
-    /* room for titles over small matrices */
+    const int most_w = room / c->columns - GAP - across.before - across.after;
+    const int most_h = (room - top) / c->rows - GAP - down.before - down.after;
     for (int i = 0; i < c->n; i++) {
-        int w = (int)ceil(fmin(SIDE, text_width(c->canvas, font_bold, c->m[i].title)));
-        w = w < most ? w : most;
-        c->most_w = w > c->most_w ? w : c->most_w;
+        const struct block *b = &c->block[i];
+        TRY(size_cells(c, i, most_w, most_h));
+        /* titles may be wider than small matrices */
+        const double titled = fmin(fmin(SIDE, most_w), text_width(c->canvas, font_bold, c->m[i].title));
+        widen(&c->column[i % c->columns], b->left, larger(b->w, (int)ceil(titled)), b->right);
+        widen(&c->row[i / c->columns], b->above, b->h, b->below);
     }
-    c->w = c->columns * (c->left + c->most_w + c->right + GAP) - GAP + 2 * CHART_PAD;
-    c->h = c->rows * (c->above + c->most_h + c->below + GAP) - GAP + 2 * CHART_PAD + top;
-    const int wanted = (int)ceil(fmin(text_width(c->canvas, font_title, title), 640)) + 2 * CHART_PAD;
-    c->w = c->w > wanted ? c->w : wanted;
+    c->w = c->h = 2 * CHART_PAD - GAP;
+    for (int i = 0; i < c->columns; i++)
+        c->w += c->column[i].before + c->column[i].size + c->column[i].after + GAP;
+    for (int i = 0; i < c->rows; i++)
+        c->h += c->row[i].before + c->row[i].size + c->row[i].after + GAP;
+    c->h += top;
 out:
     return s;
 }
@@ -277,7 +289,7 @@ static enum st draw_matrix(const struct chart *c, int i, int x, int y)
     enum st s = ST_OK;
     const struct store_matrix *m = &c->m[i];
     const struct block *b = &c->block[i];
-    const double middle = x + b->w / 2.0, room = fmax(b->w, c->most_w);
+    const double middle = x + b->w / 2.0, room = c->column[i % c->columns].size;
     draw_text(c->canvas, &(struct words){.text = m->title, .x = middle, .y = y - 17, .font = font_bold,
                                          .side = AT_CENTER, .most = room});
     if (is_empty(m)) {
@@ -288,12 +300,25 @@ static enum st draw_matrix(const struct chart *c, int i, int x, int y)
     TRY(draw_cells(c->canvas, m, b, x, y));
     draw_grid(c->canvas, m, b, x, y);
     draw_names(c->canvas, m, b, x, y);
-    draw_text(c->canvas, &(struct words){.text = m->row_title, .x = x - c->left + 9, .y = y + b->h / 2.0,
+    draw_text(c->canvas, &(struct words){.text = m->row_title, .x = x - b->left + 9, .y = y + b->h / 2.0,
                                          .font = font_text, .side = AT_CENTER, .turn = -90, .most = b->h});
-    draw_text(c->canvas, &(struct words){.text = m->column_title, .x = middle, .y = y + b->h + c->below - 9,
+    draw_text(c->canvas, &(struct words){.text = m->column_title, .x = middle, .y = y + b->h + b->below - 9,
                                          .font = font_text, .side = AT_CENTER, .most = room});
     if (has_scale(m))
         draw_scale(c->canvas, m, x + b->w + SCALE_GAP, y, b->h);
+out:
+    return s;
+}
+
+static enum st draw_row(const struct chart *c, int row, int x, int y)
+{
+    enum st s = ST_OK;
+    for (int column = 0; column < c->columns && row * c->columns + column < c->n; column++) {
+        const int i = row * c->columns + column;
+        const struct track *t = &c->column[column];
+        TRY(draw_matrix(c, i, x + t->before + (t->size - c->block[i].w) / 2, y + c->row[row].before));
+        x += t->before + t->size + t->after + GAP;
+    }
 out:
     return s;
 }
@@ -308,14 +333,13 @@ enum st store_matrices_draw(const char *title, const struct store_matrix *m, int
     TRY(canvas_open(&c.canvas));
     TRY(NEW(c.block, (size_t)n));
     TRY(lay_out(&c, title));
-    TRY(canvas_begin(c.canvas, c.w, c.h));
-    const double top = draw_title(c.canvas, title, c.w);
-    const int across = c.left + c.most_w + c.right + GAP, down = c.above + c.most_h + c.below + GAP;
-    const int begin = (c.w - (c.columns * across - GAP)) / 2;
-    for (int i = 0; i < n; i++) {
-        const int x = begin + i % c.columns * across + c.left + (c.most_w - c.block[i].w) / 2;
-        const int y = (int)top + i / c.columns * down + c.above;
-        TRY(draw_matrix(&c, i, x, y));
+    const int wanted = (int)ceil(fmin(text_width(c.canvas, font_title, title), 640)) + 2 * CHART_PAD;
+    const int w = larger(c.w, wanted);
+    TRY(canvas_begin(c.canvas, w, c.h));
+    int y = (int)draw_title(c.canvas, title, w);
+    for (int row = 0; row < c.rows; row++) {
+        TRY(draw_row(&c, row, CHART_PAD + (w - c.w) / 2, y));
+        y += c.row[row].before + c.row[row].size + c.row[row].after + GAP;
     }
     TRY(canvas_end(c.canvas, out));
 out:

@@ -79,13 +79,13 @@ static void draw_numbers(struct canvas *c, const struct store_strip *strip, doub
 
 static void draw_map(struct canvas *c, double x, double y, double k)
 {
-    const int w = (int)round(BINS * BIN * k);
+    const int w = (int)round(BINS * BIN * k), high = (int)round(MAP * k);
     for (int i = 1; i < w - 1; i++) { /* within the frame */
         uint8_t color[3];
         diverging_color(2.0 * (i - 1) / (w - 3) - 1, color);
-        draw_box(c, round(x) + i, y, 1, MAP * k, color);
+        draw_box(c, round(x) + i, y, 1, high, color);
     }
-    draw_frame(c, round(x), y, w, MAP * k, grey);
+    draw_frame(c, round(x), y, w, high, grey);
 }
 
 /* x: the left end of the scale. */
@@ -105,7 +105,7 @@ static void draw_values(struct canvas *c, const struct store_strip *strip, doubl
     }
     double y = foot + round(2 * k);
     if (!strip->true_color) {
-        draw_map(c, x, y, round(k * 2) / 2);
+        draw_map(c, x, y, k);
         y += round(MAP * k);
     }
     draw_numbers(c, strip, x, y + 11 * k, k);

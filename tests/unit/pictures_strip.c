@@ -79,6 +79,8 @@ static void test_strip_odd(void **state)
     p = check_plain(4096, 10, 3, UNUSUAL);
     OK(store_strip_add(&p, &strip)); /* larger letters below a large picture */
     assert_true(p.h > 250 && p.h < 400);
+    const struct check_spot blue = check_find(&p, 5, 48, 97), red = check_find(&p, 103, 0, 31);
+    assert_int_equal(red.right - blue.left + 1, 3 * 61 * 4 - 2); /* the scale spans the histogram, but for its frame */
     store_picture_free(&p);
     strip = (struct store_strip){.values = zero, .count = 2};
     p = check_plain(600, 1, 3, UNUSUAL);

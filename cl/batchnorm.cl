@@ -1,7 +1,8 @@
 // Batch norm (Ioffe and Szegedy, arXiv 1502.03167) over rows, fused with the activation phi behind it:
 //   y = phi(gamma * xhat + beta), xhat = (x - mean) * rstd, rstd = 1 / sqrt(var + eps)
 //   with dz = dy * phi'(.):  dbeta = sum dz, dgamma = sum dz * xhat,
-//   dx = gamma * rstd * (dz - sum dz / rows - xhat * (sum dz * xhat) / rows)
+//   dx = gamma * rstd * (dz - sum dz / rows - xhat * (sum dz * xhat) / rows); in evaluation, where mean and var are
+//   constants, dx = gamma * rstd * dz
 // Shapes: x, y, dy, dx (rows, cols); gamma, beta, running_* (cols); saved (2, cols): mean, rstd; partial (2, chunks,
 // cols). Launch: ceil(cols / VEC) x chunks. Each work-item behind the sums joins those of all chunks of its columns, in
 // their order; that of chunk 0 stores what comes out. Defines: VEC, ACT (common.cl).
@@ -116,11 +117,11 @@ kernel void bn_backward_partial(uint rows, uint cols, uint chunks, global const 
     store(product, partial + (size_t)(chunks + chunk) * cols, c, cols);
 }
 
-// Behind bn_backward_partial; dbeta and dgamma are means over the rows, which is also what dx needs.
-kernel void bn_backward(uint rows, uint cols, uint chunks, global const float *x, uint xo, global const float *y,
-                        uint yo, global const float *dy, uint dyo, global const float *saved, uint so,
-                        global const float *partial, global const float *gamma, uint go, global float *dgamma, uint dgo,
-                        global float *dbeta, uint dbo, global float *dx, uint dxo, float slope)
+// Behind bn_backward_partial; dbeta and dgamma are means over the rows, which is also what dx needs in training.
+kernel void bn_backward(uint rows, uint cols, uint chunks, uint training, global const float *x, uint xo,
+                        global const float *y, uint yo, global const float *dy, uint dyo, global const float *saved,
+                        uint so, global const float *partial, global const float *gamma, uint go, global float *dgamma,
+                        uint dgo, global float *dbeta, uint dbo, global float *dx, uint dxo, float slope)
 {
     size_t c = get_global_id(0) * VEC;
     uint chunk = get_global_id(1);
@@ -135,11 +136,13 @@ kernel void bn_backward(uint rows, uint cols, uint chunks, global const float *x
     product /= (float)rows;
     floatv mean = load(saved + so, c, cols), rstd = load(saved + so + cols, c, cols);
     floatv scale = load(gamma + go, c, cols) * rstd;
+    // zeros, not a factor of zero: NaN of one row must not come into the others
+    floatv by_mean = training ? sum : (floatv)0.0f, by_var = training ? product : (floatv)0.0f;
     uint last = CHUNK_FIRST(chunk + 1, rows, chunks);
     for (size_t r = CHUNK_FIRST(chunk, rows, chunks); r < last; r++) {
         floatv dz = act_gradient(load(dy + dyo + r * cols, c, cols), load(y + yo + r * cols, c, cols), slope);
         floatv xhat = (load(x + xo + r * cols, c, cols) - mean) * rstd;
-        store(scale * (dz - sum - xhat * product), dx + dxo + r * cols, c, cols);
+        store(scale * (dz - by_mean - xhat * by_var), dx + dxo + r * cols, c, cols);
     }
     if (chunk == 0) {
         store(sum, dbeta + dbo, c, cols);

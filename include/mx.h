@@ -136,9 +136,9 @@ struct mx_batchnorm {
  * ones. */
 MUST_USE enum st mx_batchnorm_forward(struct mx *m, const struct mx_batchnorm *bn, bool training, struct mx_tensor x,
                                       struct mx_tensor y);
-/* dgamma, dbeta (1, C): means over the batch; dx through mean and variance. x and y are those of the forward pass. dx
- * may be dy. */
-MUST_USE enum st mx_batchnorm_backward(struct mx *m, const struct mx_batchnorm *bn, struct mx_tensor x,
+/* dgamma, dbeta (1, C): means over the batch; dx in training through mean and variance too, which in evaluation are
+ * constants. `training`, x and y are those of the forward pass. dx may be dy. */
+MUST_USE enum st mx_batchnorm_backward(struct mx *m, const struct mx_batchnorm *bn, bool training, struct mx_tensor x,
                                        struct mx_tensor y, struct mx_tensor dy, struct mx_tensor dgamma,
                                        struct mx_tensor dbeta, struct mx_tensor dx);
 

@@ -193,8 +193,9 @@ struct mx_tensor nn_module_output(const struct nn_module *m, int rows);
 /* Where the gradient at the module's top goes: (rows, classes). One place for all sets; the next backward pass takes
  * it. */
 struct mx_tensor nn_module_delta(const struct nn_module *m, int rows);
-/* After a training forward pass with the same `x` and set, and nn_module_delta() filled: all parameters' gradients.
- * `*dx` is the gradient at the input, (rows, input size); dx NULL: not wanted. */
+/* After a forward pass with the same `pass` and `x`, and nn_module_delta() filled: all parameters' gradients. `*dx` is
+ * the gradient at the input, (rows, input size); dx NULL: not wanted. In evaluation, those of what evaluation computes:
+ * a sample's dx does not depend on the others. */
 MUST_USE enum st nn_module_backward(struct nn_module *m, const struct nn_pass *pass, struct mx_tensor x,
                                     struct mx_tensor *dx);
 

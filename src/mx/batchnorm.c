@@ -43,8 +43,9 @@ enum st mx_batchnorm_forward(struct mx *m, const struct mx_batchnorm *bn, bool t
                   OCL_ARGS(SIZES(x), MX_ARG(x), ocl_f(bn->eps), RUNNING(bn), OUT(bn, y)));
 }
 
-enum st mx_batchnorm_backward(struct mx *m, const struct mx_batchnorm *bn, struct mx_tensor x, struct mx_tensor y,
-                              struct mx_tensor dy, struct mx_tensor dgamma, struct mx_tensor dbeta, struct mx_tensor dx)
+enum st mx_batchnorm_backward(struct mx *m, const struct mx_batchnorm *bn, bool training, struct mx_tensor x,
+                              struct mx_tensor y, struct mx_tensor dy, struct mx_tensor dgamma,
+                              struct mx_tensor dbeta, struct mx_tensor dx)
 {
     size_t chunks = norm_chunks(m, x), cols = (size_t)x.cols;
     mx_moves(m, 3 * mx_size(x));
@@ -55,6 +56,7 @@ enum st mx_batchnorm_backward(struct mx *m, const struct mx_batchnorm *bn, struc
         return s;
     mx_moves(m, 4 * mx_size(x));
     return mx_run(m, K_BN_BACKWARD, bn->phi.kind, cols, chunks,
-                  OCL_ARGS(SIZES(x), MX_ARG(x), MX_ARG(y), MX_ARG(dy), MX_ARG(bn->saved), ocl_b(m->scratch),
-                           MX_ARG(bn->gamma), MX_ARG(dgamma), MX_ARG(dbeta), MX_ARG(dx), ocl_f(bn->phi.slope)));
+                  OCL_ARGS(SIZES(x), ocl_u(training), MX_ARG(x), MX_ARG(y), MX_ARG(dy), MX_ARG(bn->saved),
+                           ocl_b(m->scratch), MX_ARG(bn->gamma), MX_ARG(dgamma), MX_ARG(dbeta), MX_ARG(dx),
+                           ocl_f(bn->phi.slope)));
 }

@@ -51,7 +51,8 @@ static enum st forward(const struct nn_layer *l, struct nn_place *p)
 static enum st backward(const struct nn_layer *l, struct nn_place *p)
 {
     struct mx_batchnorm bn = describe(l, p);
-    return mx_batchnorm_backward(p->mx, &bn, p->x, p->y, p->dy, p->grad[GAMMA], p->grad[BETA], p->dy);
+    return mx_batchnorm_backward(p->mx, &bn, p->pass->training, p->x, p->y, p->dy, p->grad[GAMMA], p->grad[BETA],
+                                 p->dy);
 }
 
 const struct nn_kind nn_batchnorm = {

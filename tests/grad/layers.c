@@ -3,7 +3,8 @@
  * fuses with every activation behind it, and a deep net. A new kind of layer needs a line in `lines`.
  *
  * The loss is L = sum r * y with fixed random r, which is written as the gradient at the top. It is each sample's own
- * gradient, so dx is that of L, and a parameter's gradient, a mean over the batch, that of L / rows.
+ * gradient, so dx is that of L, and a parameter's gradient, a mean over the batch, that of L / rows. All of it in
+ * training, and in evaluation too where pictures are made that excite units.
  */
 #include "support/check.h"
 #include "support/device.h"
@@ -143,11 +144,11 @@ static void check_tensor(const char *what, int tensor, size_t n, float *values, 
         check_one(what, (struct knob){.tensor = tensor, .i = i, .values = values}, values[i], got[i], factor, scale);
 }
 
-static void open_case(const char *words, int rows)
+static void open_case(const char *words, int rows, bool training)
 {
     OK(nn_net_parse(words, "case", &at.net));
     OK(nn_module_open(at.net, device_mx(), BATCH, 0, 1, &at.module));
-    at.pass = (struct nn_pass){.rows = rows, .training = true, .seed = 0x0123456789abcdef, .step = 3};
+    at.pass = (struct nn_pass){.rows = rows, .training = training, .seed = 0x0123456789abcdef, .step = 3};
     at.x = pair_random(rows, nn_size(at.net->input), -1, 1);
     at.r = host_random((size_t)(rows * at.net->classes), -1, 1);
     at.y = (float *)host_doubles((size_t)(rows * at.net->classes));
@@ -157,8 +158,7 @@ static void open_case(const char *words, int rows)
         float *values = (float *)host_doubles(t.param->count);
         for (size_t k = 0; k < t.param->count; k++)
             values[k] = (float)((t.param->init == NN_ONE ? 1.5 : 0) + 2 * rng_unit(host_rng()) - 1);
-        if (!t.is_state)
-            OK(nn_module_write(at.module, i, NN_PARAM, 0, values));
+        OK(nn_module_write(at.module, i, t.is_state ? NN_STATE : NN_PARAM, 0, values)); /* variances: 0.5 to 2.5 */
     }
 }
 
@@ -197,12 +197,12 @@ static void check_gradients(void)
     }
 }
 
-static void check_net(const char *words)
+static void check_net_in(const char *words, bool training)
 {
     static const int rows[] = {BATCH, SLICE};
     int checked = 0, skipped = 0;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        open_case(words, rows[i]);
+        open_case(words, rows[i], training);
         check_gradients();
         checked += at.checked;
         skipped += at.skipped;
@@ -211,6 +211,11 @@ static void check_net(const char *words)
     }
     if (!(skipped * 5 < checked))
         fail_msg("%s: %d of %d gradients lie near a kink and were skipped", words, skipped, checked);
+}
+
+static void check_net(const char *words)
+{
+    check_net_in(words, true);
 }
 
 /* ---- cases ------------------------------------------------------------------------------------------------------- */
@@ -225,6 +230,7 @@ static void test_each_layer_alone(void **state)
             char words[128];
             snprintf(words, sizeof words, "input 6; %s; loss softmax", line);
             check_net(words);
+            check_net_in(words, false);
         }
 }
 
@@ -237,6 +243,7 @@ static void check_each_activation_behind(const char *line)
             continue;
         snprintf(words, sizeof words, "input 6; %s; %s; loss softmax", line, line_of(act, 0));
         check_net(words);
+        check_net_in(words, false);
     }
 }
 
@@ -262,9 +269,12 @@ static void test_dense_layers_with_and_without_bias(void **state)
 static void test_deep_net(void **state)
 {
     (void)state;
-    check_net("input 2x1x4; dense 7; batchnorm; leakyrelu 0.1; dropout 0.25; dense 6; tanh; tanh; batchnorm eps=0.01; "
-              "sigmoid; sigmoid; dense 5; relu; dropout 0.2; batchnorm eps=0.1; dense 4; leakyrelu; relu; dense 3; "
-              "loss softmax");
+    static const char words[] =
+        "input 2x1x4; dense 7; batchnorm; leakyrelu 0.1; dropout 0.25; dense 6; tanh; tanh; batchnorm eps=0.01; "
+        "sigmoid; sigmoid; dense 5; relu; dropout 0.2; batchnorm eps=0.1; dense 4; leakyrelu; relu; dense 3; "
+        "loss softmax";
+    check_net(words);
+    check_net_in(words, false);
 }
 
 /* More columns than one work-item computes: what a product overwrites too early is seen. */
@@ -279,7 +289,7 @@ static void test_dropout_drops_in_training_alone(void **state)
 {
     (void)state;
     int zeros[3] = {0};
-    open_case("input 6; dropout 0.3; loss softmax", BATCH);
+    open_case("input 6; dropout 0.3; loss softmax", BATCH, true);
     for (int i = 0; i < 3; i++) {
         at.pass.training = i < 2;
         at.pass.step = (uint32_t)i;

@@ -53,7 +53,7 @@ static void call_with_act(struct mx *m, const struct things *t, struct mx_activa
     OK(mx_dense_backward_input(m, phi, t->y.t, t->weights.t, t->x.t, t->d.t));
     OK(mx_batchnorm_forward(m, &bn, false, t->x.t, t->y.t));
     OK(mx_batchnorm_forward(m, &bn, true, t->x.t, t->y.t));
-    OK(mx_batchnorm_backward(m, &bn, t->x.t, t->y.t, t->d.t, t->row2.t, t->mean.t, t->d.t));
+    OK(mx_batchnorm_backward(m, &bn, true, t->x.t, t->y.t, t->d.t, t->row2.t, t->mean.t, t->d.t));
 }
 
 static void call_losses(struct mx *m, const struct things *t)

@@ -52,6 +52,7 @@ static void test_activations(void **state)
 /* A loss whose gradient at y is `weight`. */
 struct norm_case {
     struct ref_batchnorm bn;
+    bool training;
     double x[N], weight[N], gamma[COLS], beta[COLS], running_mean[COLS], running_var[COLS], mean[COLS], rstd[COLS];
 };
 
@@ -59,18 +60,17 @@ static double norm_loss(const void *with)
 {
     const struct norm_case *k = with;
     double y[N], sum = 0;
-    ref_batchnorm_forward(&k->bn, true, k->x, y);
+    ref_batchnorm_forward(&k->bn, k->training, k->x, y);
     for (int i = 0; i < N; i++)
         sum += k->weight[i] * y[i];
     return sum;
 }
 
-static void test_batchnorm(void **state)
+static void check_batchnorm(bool training)
 {
-    (void)state;
     for (int a = 0; a < MX_ACTS; a++) {
         struct norm_case k = {.bn = {.rows = ROWS, .cols = COLS, .eps = 1e-5, .momentum = 0.1,
-                                     .phi = {(enum mx_act)a, 0.1f}}};
+                                     .phi = {(enum mx_act)a, 0.1f}}, .training = training};
         k.bn.gamma = k.gamma;
         k.bn.beta = k.beta;
         k.bn.running_mean = k.running_mean;
@@ -81,9 +81,11 @@ static void test_batchnorm(void **state)
         fill(k.weight, N, -1, 1);
         fill(k.gamma, COLS, 0.5, 1.5);
         fill(k.beta, COLS, -1, 1);
+        fill(k.running_mean, COLS, -1, 1);
+        fill(k.running_var, COLS, 0.5, 2);
         double y[N], dgamma[COLS], dbeta[COLS], dx[N];
-        ref_batchnorm_forward(&k.bn, true, k.x, y);
-        ref_batchnorm_backward(&k.bn, k.x, y, k.weight, dgamma, dbeta, dx);
+        ref_batchnorm_forward(&k.bn, training, k.x, y);
+        ref_batchnorm_backward(&k.bn, training, k.x, y, k.weight, dgamma, dbeta, dx);
         for (int i = 0; i < N; i++)
             close_to("batch norm, dx", i, dx[i], difference(norm_loss, &k, k.x, i));
         for (int c = 0; c < COLS; c++) {
@@ -91,6 +93,13 @@ static void test_batchnorm(void **state)
             close_to("batch norm, dbeta", c, dbeta[c], difference(norm_loss, &k, k.beta, c) / ROWS);
         }
     }
+}
+
+static void test_batchnorm(void **state)
+{
+    (void)state;
+    check_batchnorm(true);
+    check_batchnorm(false);
 }
 
 struct softmax_case {

@@ -34,9 +34,9 @@ void ref_batchnorm_forward(const struct ref_batchnorm *bn, bool training, const 
 
 /* With z = gamma xhat + beta, xhat = (x - mean) rstd, and g = dy phi' gamma, the gradient at xhat:
  *   dvar = sum g (x - mean) * -rstd^3 / 2,  dmean = -rstd sum g,  dx = g rstd + dvar 2 (x - mean) / B + dmean / B
- * (the term of dmean through the variance is zero). */
-void ref_batchnorm_backward(const struct ref_batchnorm *bn, const double *x, const double *y, const double *dy,
-                            double *dgamma, double *dbeta, double *dx)
+ * (the term of dmean through the variance is zero). In evaluation mean and variance do not depend on x. */
+void ref_batchnorm_backward(const struct ref_batchnorm *bn, bool training, const double *x, const double *y,
+                            const double *dy, double *dgamma, double *dbeta, double *dx)
 {
     int B = bn->rows;
     for (int c = 0; c < bn->cols; c++) {
@@ -50,6 +50,8 @@ void ref_batchnorm_backward(const struct ref_batchnorm *bn, const double *x, con
             dvar += dz * bn->gamma[c] * (x[i] - mean) * -0.5 * pow(rstd, 3);
             dmean += dz * bn->gamma[c] * -rstd;
         }
+        if (!training)
+            dvar = dmean = 0;
         for (int r = 0; r < B; r++) {
             int i = r * bn->cols + c;
             double dz = dy[i] * ref_phi_slope(bn->phi, y[i]);

@@ -42,8 +42,8 @@ struct ref_batchnorm {
     struct mx_activation phi;
 };
 void ref_batchnorm_forward(const struct ref_batchnorm *bn, bool training, const double *x, double *y);
-void ref_batchnorm_backward(const struct ref_batchnorm *bn, const double *x, const double *y, const double *dy,
-                            double *dgamma, double *dbeta, double *dx);
+void ref_batchnorm_backward(const struct ref_batchnorm *bn, bool training, const double *x, const double *y,
+                            const double *dy, double *dgamma, double *dbeta, double *dx);
 
 /* p = softmax of each row; delta = p - onehot(label), loss = -log p[label], correct = 1 where the first largest is the
  * label */

@@ -79,8 +79,24 @@ MUST_USE enum st write_scale(struct ocl_queue *q, const struct train_scaling *sc
 /* ST_NUMERIC with advice where a sum of losses is not finite any more by that step. */
 MUST_USE enum st train_check_finite(const struct train *t, double loss, uint64_t step);
 
+/* Evaluation only, yet with what a backward pass needs. Net and device are borrowed. Caller closes. */
+MUST_USE enum st train_open_gradients(struct ocl_device *device, const struct nn_net *net,
+                                      const struct train_scaling *scaling, int batch, struct train **out);
+/* Outputs (n, classes) for the n pictures of a split, through phi; through softmax where that is NULL. WAITS. */
+MUST_USE enum st train_outputs(struct train *t, const struct data_split *pictures, const struct mx_activation *phi,
+                               float *out);
+
 /* What an epoch came to so far, from the sums over its samples. */
 void train_fill_epoch(const struct train *t, const struct train_result *sum, uint64_t start_ns,
                       struct train_epoch *out);
+
+/* ---- looking inside ---------------------------------------------------------------------------------------------- */
+
+struct train_view {
+    struct nn_net *net;       /* the layers, without the activation that they may end in */
+    struct mx_activation top; /* that one, or identity */
+    struct train *train;      /* of `net`, opened for gradients */
+    struct train_scaling scaling;
+};
 
 #endif

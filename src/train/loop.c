@@ -262,7 +262,15 @@ out:
     return s;
 }
 
-enum st train_predict(struct train *t, const struct data_split *pictures, float *probabilities)
+/* From a batch's outputs to what is asked for. */
+static enum st finish(struct train *t, const struct mx_activation *phi, struct mx_tensor y)
+{
+    if (!phi)
+        return mx_softmax(t->mx, y, y);
+    return phi->kind == MX_IDENTITY ? ST_OK : mx_act(t->mx, *phi, y, y);
+}
+
+enum st train_outputs(struct train *t, const struct data_split *pictures, const struct mx_activation *phi, float *out)
 {
     enum st s = ST_OK;
     int channels = (int)(ocl_buf_bytes(t->scale) / (2 * sizeof(float))), size = nn_size(t->net->input);
@@ -274,9 +282,9 @@ enum st train_predict(struct train *t, const struct data_split *pictures, float 
         struct nn_pass pass = {.rows = rows};
         TRY(feed_batch(&feed, first, rows, t->scale, batch_x(t, rows), t->labels));
         TRY(nn_module_forward(t->module, &pass, batch_x(t, rows), &y));
-        TRY(mx_softmax(t->mx, y, y));
+        TRY(finish(t, phi, y));
         TRY(ocl_read(t->queue, y.buf, y.off * sizeof(float), (size_t)rows * (size_t)y.cols * sizeof(float),
-                     probabilities + (size_t)first * (size_t)y.cols));
+                     out + (size_t)first * (size_t)y.cols));
         first += (uint32_t)rows;
     }
 out:
@@ -284,4 +292,9 @@ out:
         (void)!ocl_wait(t->queue); /* nothing may read the feed any more */
     feed_close(&feed);
     return s;
+}
+
+enum st train_predict(struct train *t, const struct data_split *pictures, float *probabilities)
+{
+    return train_outputs(t, pictures, NULL, probabilities);
 }

@@ -145,13 +145,30 @@ enum st count_steps(struct train *t, int batch_min)
     return ST_OK;
 }
 
+/* What device, net, options, set and batch of `t` say. */
+static enum st make(struct train *t, int slots, const struct train_scaling *scaling, struct train_memory *memory)
+{
+    enum st s = ST_OK;
+    struct train_memory m;
+    TRY(count_steps(t, batch_min_of(t->net)));
+    TRY(ocl_queue_open(t->device, &t->queue));
+    TRY(mx_open(t->queue, NULL, &t->mx));
+    s = plan(t, slots, &m);
+    if (memory)
+        *memory = m;
+    TRY(s);
+    TRY(nn_module_open(t->net, t->mx, t->batch, slots, 1, &t->module));
+    TRY(make_buffers(t, scaling, m.streams));
+out:
+    return s;
+}
+
 enum st train_open(struct ocl_device *device, const struct nn_net *net, const struct train_options *options,
                    const struct data_set *set, const struct train_scaling *scaling, int batch,
                    struct train_memory *memory, struct train **out)
 {
     enum st s = ST_OK;
     struct train *t = NULL;
-    struct train_memory m;
     if (options)
         TRY(train_check_options(options));
     if (set)
@@ -163,16 +180,24 @@ enum st train_open(struct ocl_device *device, const struct nn_net *net, const st
     t->optimizer = options ? nn_optimizer_find(options->optimizer) : NULL;
     t->set = set;
     t->batch = batch;
-    int slots = t->optimizer ? t->optimizer->slots : -1;
-    TRY(count_steps(t, batch_min_of(net)));
-    TRY(ocl_queue_open(device, &t->queue));
-    TRY(mx_open(t->queue, NULL, &t->mx));
-    s = plan(t, slots, &m);
-    if (memory)
-        *memory = m;
-    TRY(s);
-    TRY(nn_module_open(net, t->mx, batch, slots, 1, &t->module));
-    TRY(make_buffers(t, scaling, m.streams));
+    TRY(make(t, t->optimizer ? t->optimizer->slots : -1, scaling, memory));
+    *out = t;
+    t = NULL;
+out:
+    train_close(t);
+    return s;
+}
+
+enum st train_open_gradients(struct ocl_device *device, const struct nn_net *net, const struct train_scaling *scaling,
+                             int batch, struct train **out)
+{
+    enum st s = ST_OK;
+    struct train *t = NULL;
+    TRY(NEW(t, 1));
+    t->device = device;
+    t->net = net;
+    t->batch = batch;
+    TRY(make(t, 0, scaling, NULL));
     *out = t;
     t = NULL;
 out:

@@ -205,17 +205,20 @@ MUST_USE enum st train_view_outputs(struct train_view *v, const struct data_spli
 /*
  * Inputs that excite units most, by gradient ascent from the mean of the data through the net's own kernels (Erhan et
  * al., "Visualizing higher-layer features of a deep network", 2009); between steps the picture is blurred a little and
- * pulled to the mean, which keeps it smooth enough to be seen (Yosinski et al., arXiv 1506.06579).
+ * pulled to the mean, which keeps it smooth enough to be seen (Yosinski et al., arXiv 1506.06579), and its gradient is
+ * that of the picture in several places at once. Where the layers end in an activation, what rises is its input.
  */
 struct train_excite {
     int steps;
     double rate;  /* length of a step, in units of the whole picture's deviation */
     double blur;  /* standard deviation of the Gaussian blur, in pixels; it falls to a quarter over the steps */
     double decay; /* share of the difference to the mean that is taken away in each step */
+    int jitter;   /* pixels that a picture's places lie off at most, each way: (2 jitter + 1)^2 passes a step */
 };
 struct train_excite train_excite_defaults(void);
 /* unit: (n), each below train_view_size(). pixels: (n, C, H, W) in 0..1; before, after: (n) outputs of the units at the
- * start and at the end. The same arguments give the same bits on one device. WAITS. */
+ * start and at the end; equal where nothing was found that excites a unit. The same arguments give the same bits on one
+ * device. WAITS. */
 MUST_USE enum st train_view_excite(struct train_view *v, const struct train_excite *how, const int *unit, int n, int h,
                                    int w, float *pixels, float *before, float *after);
 

@@ -318,6 +318,57 @@ static void test_decay_and_blur(void **state)
     }
 }
 
+/* Outputs (units) over all shifts of a picture (3, 4, 5) by up to `most`, weighted, by definition. What is beyond the
+ * picture is the mean: zero at the net's input. */
+static double *mean_of_shifts(const struct run *r, const double *picture, int most, int units)
+{
+    enum { C = 3, H = 4, W = 5, SIZE = C * H * W };
+    int side = 2 * most + 1, shifts = side * side;
+    double *x = host_doubles((size_t)(shifts * SIZE)), *sum = host_doubles((size_t)units);
+    for (int k = 0; k < shifts * SIZE; k++) {
+        int c = k % SIZE / (H * W), y = k % (H * W) / W + k / SIZE / side - most, i = k % W + k / SIZE % side - most;
+        if (y >= 0 && y < H && i >= 0 && i < W)
+            x[k] = (picture[(c * H + y) * W + i] - r->scaling.mean[c]) / r->scaling.deviation[c];
+    }
+    const double *out = twin(r, r->net->layer_count, shifts, x);
+    for (int k = 0; k < shifts; k++) {
+        int dy = k / side - most, dx = k % side - most;
+        for (int u = 0; u < units; u++)
+            sum[u] += exp(-(dy * dy + dx * dx) / (most * most / 2.0)) * out[k * units + u]; /* deviation most / 2 */
+    }
+    return sum;
+}
+
+/* The second step starts from a picture that shifts change. */
+static void test_jitter(void **state)
+{
+    (void)state;
+    enum { SIZE = 60, MOST = 2 };
+    struct train_excite how = {.steps = 1, .rate = 0.2, .jitter = MOST};
+    struct run *r = run_of_channels();
+    open_view(r, 4, 7);
+    struct pictures one = excite(&how, 3, 4, 5);
+    how.steps = 2;
+    struct pictures two = excite(&how, 3, 4, 5);
+    for (int u = 0; u < one.n; u++) {
+        double picture[SIZE], both = 0, wanted = 0, moved = 0;
+        for (int i = 0; i < SIZE; i++)
+            picture[i] = (double)one.pixels[u * SIZE + i];
+        for (int i = 0; i < SIZE; i++) {
+            double held = picture[i], way = (double)two.pixels[u * SIZE + i] - held;
+            picture[i] = held + 1e-5;
+            double slope = mean_of_shifts(r, picture, MOST, one.n)[u];
+            picture[i] = held - 1e-5;
+            slope = (slope - mean_of_shifts(r, picture, MOST, one.n)[u]) / 2e-5;
+            picture[i] = held;
+            both += slope * way;
+            wanted += slope * slope;
+            moved += way * way;
+        }
+        assert_true(both / sqrt(wanted * moved) > 0.9999);
+    }
+}
+
 static void check_all_rise(struct pictures p)
 {
     for (int i = 0; i < p.n; i++)
@@ -382,9 +433,10 @@ static void test_what_cannot_be_excited(void **state)
 {
     (void)state;
     static const struct train_excite bad[] = {
-        {.steps = -1, .rate = 1},           {.steps = 1, .rate = 0},
-        {.steps = 1, .rate = NAN},          {.steps = 1, .rate = 1, .blur = -1},
-        {.steps = 1, .rate = 1, .blur = 17}, {.steps = 1, .rate = 1, .decay = 1.5},
+        {.steps = -1, .rate = 1},              {.steps = 1, .rate = 0},
+        {.steps = 1, .rate = NAN},             {.steps = 1, .rate = 1, .blur = -1},
+        {.steps = 1, .rate = 1, .blur = 17},   {.steps = 1, .rate = 1, .decay = 1.5},
+        {.steps = 1, .rate = 1, .jitter = -1}, {.steps = 1, .rate = 1, .jitter = 17},
     };
     static const int unit[] = {3, 16, -1};
     static float pixels[3 * 784], before[3], after[3];
@@ -445,6 +497,7 @@ int main(void)
         TEST(test_one_step_follows_the_gradient),
         TEST(test_channels_have_their_own_scaling),
         TEST(test_decay_and_blur),
+        TEST(test_jitter),
         TEST(test_all_units_rise),
         TEST(test_silent_units),
         TEST(test_same_pictures_again),

@@ -126,8 +126,11 @@ MUST_USE enum st file_append(const char *path, const void *data, size_t len);
 bool file_exists(const char *path);
 bool dir_exists(const char *path);
 MUST_USE enum st dir_make(const char *path); /* with parents, as mkdir -p */
-/* Names of the files in folder `path` that end in `ending`, in the order of their bytes, at most `most` of them; none
- * where there is no such folder. Names live in `arena`. */
+/* Names in folder `path`, in the order of their bytes, without hidden ones: of the files that end in `ending`, be it in
+ * capitals, or, where that is NULL, of the sub-folders. A link counts as what it leads to. None where there is no such
+ * folder; one that cannot be read is ST_INPUT. Names and the array of them live in `arena`. */
+MUST_USE enum st dir_list_all(const char *path, const char *ending, struct arena *arena, char ***names, size_t *n);
+/* The same, the first `most` of them, into the caller's array. */
 MUST_USE enum st dir_list(const char *path, const char *ending, int most, struct arena *arena, char **names, int *n);
 /* The user's cache folder for this program: $XDG_CACHE_HOME/clutch or ~/.cache/clutch; false where there is none. */
 bool dir_cache(char *out, size_t size);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -156,29 +157,70 @@ bool dir_config(char *out, size_t size)
 static bool ends_in(const char *name, const char *ending)
 {
     size_t len = strlen(name), tail = strlen(ending);
-    return len > tail && strcmp(name + len - tail, ending) == 0;
+    return len > tail && strcasecmp(name + len - tail, ending) == 0;
+}
+
+static bool is_folder(DIR *folder, const char *name)
+{
+    struct stat info;
+    return fstatat(dirfd(folder), name, &info, 0) == 0 && S_ISDIR(info.st_mode);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+enum st dir_list_all(const char *path, const char *ending, struct arena *arena, char ***names, size_t *n)
+{
+    enum st s = ST_OK;
+    const struct dirent *entry;
+    char **name = NULL;
+    size_t count = 0, room = 0;
+    DIR *folder = opendir(path);
+    if (!folder && errno != ENOENT && errno != ENOTDIR)
+        TRY(st_fail(ST_INPUT, "cannot open folder %s: %s", path, strerror(errno)));
+    for (errno = 0; folder && (entry = readdir(folder)); errno = 0) {
+        if (entry->d_name[0] == '.' || (ending && !ends_in(entry->d_name, ending)) ||
+            is_folder(folder, entry->d_name) != !ending)
+            continue;
+        if (count == room) {
+            char **grown = mem_resize(name, room = 2 * room + 16, sizeof *name);
+            if (!grown)
+                TRY(ST_MEMORY);
+            name = grown;
+        }
+        if (!(name[count++] = arena_copy(arena, entry->d_name, strlen(entry->d_name))))
+            TRY(ST_MEMORY);
+    }
+    if (folder && errno)
+        TRY(st_fail(ST_INPUT, "cannot read folder %s: %s", path, strerror(errno)));
+    if (!(*names = arena_alloc(arena, count, sizeof **names)))
+        TRY(ST_MEMORY);
+    if (count) {
+        qsort(name, count, sizeof *name, by_bytes);
+        memcpy(*names, name, count * sizeof *name);
+    }
+    *n = count;
+out:
+    mem_free(name);
+    if (folder)
+        closedir(folder);
+    return s;
 }
 
 enum st dir_list(const char *path, const char *ending, int most, struct arena *arena, char **names, int *n)
 {
     enum st s = ST_OK;
-    const struct dirent *entry;
-    DIR *folder = opendir(path);
+    char **all;
+    size_t count;
     *n = 0;
-    while (folder && *n < most && (entry = readdir(folder))) {
-        char *name;
-        if (entry->d_name[0] == '.' || !ends_in(entry->d_name, ending))
-            continue;
-        int at = (*n)++;
-        if (!(name = arena_copy(arena, entry->d_name, strlen(entry->d_name))))
-            TRY(ST_MEMORY);
-        for (; at > 0 && strcmp(names[at - 1], name) > 0; at--) /* sorted as they come */
-            names[at] = names[at - 1];
-        names[at] = name;
+    TRY(dir_list_all(path, ending, arena, &all, &count));
+    while (*n < most && (size_t)*n < count) {
+        names[*n] = all[*n];
+        ++*n;
     }
 out:
-    if (folder)
-        closedir(folder);
     return s;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void test_status_keeps_message_and_context(void **state)
 {
@@ -186,29 +187,87 @@ static void test_interrupts(void **state)
     assert_int_equal(end.how, PROCESS_INTERRUPTED);
 }
 
+/* dir_list_all() finds these, in this order. */
+static void check_list(const char *path, const char *ending, const char *const *want, size_t want_n)
+{
+    struct arena arena = {0};
+    char **name;
+    size_t n = 77;
+    OK(dir_list_all(path, ending, &arena, &name, &n));
+    assert_int_equal(n, want_n);
+    for (size_t i = 0; i < n; i++)
+        assert_string_equal(name[i], want[i]);
+    arena_free(&arena);
+}
+
 static void test_folders_are_listed(void **state)
 {
     (void)state;
-    char path[128], file[160];
+    char path[128], file[192];
     struct arena arena = {0};
-    static const char *const make[] = {"b.json", "a.json", ".hidden.json", "c.txt", ".json", "ab.json"};
-    char *name[8];
-    int n;
+    static const char *const files[] = {"b.json", "a.json", ".hidden.json", "c.txt", ".json", "ab.json", "B.JSON"};
+    static const char *const folders[] = {"z", "10", "9", ".git", "folder.json"};
+    static const char *const want_files[] = {"B.JSON", "a.json", "ab.json", "b.json", "link.json", "lost.json"};
+    static const char *const want_folders[] = {"10", "9", "folder.json", "link", "z"};
     snprintf(path, sizeof path, "%s/list", check_folder());
-    OK(dir_list(path, ".json", 8, &arena, name, &n));
-    assert_int_equal(n, 0);
+    check_list(path, ".json", NULL, 0);
     OK(dir_make(path));
-    for (size_t i = 0; i < COUNT_OF(make); i++) {
-        snprintf(file, sizeof file, "%s/%s", path, make[i]);
+    check_list(path, ".json", NULL, 0);
+    check_list(path, NULL, NULL, 0);
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        snprintf(file, sizeof file, "%s/%s", path, files[i]);
         OK(file_write(file, "", 0));
     }
-    OK(dir_list(path, ".json", 8, &arena, name, &n));
-    assert_int_equal(n, 3);
-    assert_string_equal(name[0], "a.json");
-    assert_string_equal(name[1], "ab.json");
-    assert_string_equal(name[2], "b.json");
-    OK(dir_list(path, ".json", 2, &arena, name, &n));
-    assert_int_equal(n, 2);
+    check_list(file, ".json", NULL, 0); /* a file is no folder */
+    for (size_t i = 0; i < COUNT_OF(folders); i++) {
+        snprintf(file, sizeof file, "%s/%s", path, folders[i]);
+        OK(dir_make(file));
+    }
+    snprintf(file, sizeof file, "%s/link.json", path);
+    assert_int_equal(symlink("a.json", file), 0);
+    snprintf(file, sizeof file, "%s/lost.json", path); /* it leads nowhere: who opens it will tell */
+    assert_int_equal(symlink("nowhere", file), 0);
+    snprintf(file, sizeof file, "%s/link", path);
+    assert_int_equal(symlink("z", file), 0);
+    check_list(path, ".json", want_files, COUNT_OF(want_files));
+    check_list(path, NULL, want_folders, COUNT_OF(want_folders));
+    char long_path[5000];
+    memset(long_path, 'x', sizeof long_path);
+    long_path[sizeof long_path - 1] = '\0';
+    char **name;
+    size_t n;
+    FAILS(ST_INPUT, "cannot open folder xxx", dir_list_all(long_path, NULL, &arena, &name, &n));
+    arena_free(&arena);
+}
+
+/* Sorted as a whole, however many there are and in whatever order they come. */
+static void test_a_long_list(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    char path[128], file[192];
+    struct arena arena = {0};
+    char **name;
+    size_t n;
+    snprintf(path, sizeof path, "%s/many", check_folder());
+    OK(dir_make(path));
+    for (int i = 0; i < N; i++) {
+        snprintf(file, sizeof file, "%s/%05d.x", path, i * 1367 % N);
+        OK(file_write(file, "", 0));
+    }
+    OK(dir_list_all(path, ".x", &arena, &name, &n));
+    assert_int_equal(n, N);
+    for (int i = 0; i < N; i++) {
+        snprintf(file, sizeof file, "%05d.x", i);
+        assert_string_equal(name[i], file);
+    }
+    char *few[3];
+    int got;
+    OK(dir_list(path, ".x", 3, &arena, few, &got));
+    assert_int_equal(got, 3);
+    assert_string_equal(few[2], "00002.x");
+    OK(dir_list(check_folder(), ".x", 3, &arena, few, &got));
+    assert_int_equal(got, 0);
     arena_free(&arena);
 }
 
@@ -222,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_text_and_arena_grow),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_folders_are_listed),
+        cmocka_unit_test(test_a_long_list),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_interrupts),
     };

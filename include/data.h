@@ -1,5 +1,6 @@
 /*
- * data: labelled pictures in host memory, as bytes, from IDX files or drawn from a seed. Stands on base.
+ * data: labelled pictures in host memory, as bytes, from IDX files, from folders of PNGs, or drawn from a seed. Stands
+ * on store, for PNG, and base.
  */
 #ifndef CLUTCH_DATA_H
 #define CLUTCH_DATA_H
@@ -13,22 +14,34 @@ struct data_split {
     uint8_t *labels; /* (n), each below `classes` */
 };
 
-enum { DATA_CLASSES_MAX = 256, DATA_NAME_MAX = 32 };
+enum { DATA_CLASSES_MAX = 256, DATA_NAME_MAX = 32, DATA_CLASS_NAME_MAX = 64 };
 
 struct data_set {
     char name[DATA_NAME_MAX];  /* "fashion-mnist", "mnist", "digits", or the folder's last part */
     char *path;                /* where it was found; NULL where it was drawn */
     int c, h, w, classes;
-    char class_name[DATA_CLASSES_MAX][DATA_NAME_MAX]; /* known names, else (and beyond `classes`) the numbers */
-    struct data_split train, validation, test;        /* validation is empty unless data_hold_out() filled it */
+    /* Names of class folders, known names, else the numbers. Beyond `classes` numbers too; "output N" beside folders,
+     * which may be called by numbers themselves. */
+    char class_name[DATA_CLASSES_MAX][DATA_CLASS_NAME_MAX];
+    struct data_split train, validation, test; /* validation is empty unless data_hold_out() filled it */
 };
 
 /*
- * What --data may say: a known set by name (looked for where the user and Debian put it), `digits`, or a folder that
- * holds the four IDX files, plain or gzip, under any of the names in the wild ("train-images-idx3-ubyte",
- * "train-images.idx3-ubyte", each also with ".gz"). A known name wins over a folder of that name; ./NAME means the
- * folder. `seed` matters to drawn sets only. ST_INPUT names the file and what is wrong with it, or the places searched.
- * Caller frees with data_free.
+ * What --data may say: a known set by name (looked for where the user and Debian put it), `digits`, or a folder. A
+ * known name wins over a folder of that name; ./NAME means the folder. `seed` matters to drawn sets only. ST_INPUT
+ * names the file and what is wrong with it, or the places searched. Caller frees with data_free.
+ *
+ * A folder holds the four IDX files, plain or gzip, under any of the names in the wild ("train-images-idx3-ubyte",
+ * "train-images.idx3-ubyte", each also with ".gz"); else PNGs, as one of
+ *
+ *   train/CLASS/x.png and test/CLASS/x.png   or training/ and testing/; val/, valid/ or validation/ stand in for test/
+ *                                            where there is none, and are not read where there is one
+ *   CLASS/x.png, or train/CLASS/x.png alone  every sixth picture of each class, by name, is for testing
+ *
+ * and a note says so where testing is not on a folder meant for it. Classes, 2 to DATA_CLASSES_MAX, are the folders in
+ * the order of the bytes of their names, or of the numbers where all are numbers. Hidden files and those not called
+ * .png are passed over, links followed. All pictures have one size. They are grey unless one has colours: then all are
+ * RGB. Those of a split lie so that each first part has about as much of each class as the whole.
  */
 MUST_USE enum st data_open(const char *word, uint64_t seed, struct data_set **out);
 void data_free(struct data_set *set); /* accepts NULL */

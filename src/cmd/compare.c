@@ -268,7 +268,8 @@ static enum st run(int argc, char **argv)
                         .batch = 128, .queue = TRAIN_QUEUE, .optimizer = "adam", .schedule = "cosine",
                         .options = train_defaults()};
     const struct arg args[] = {
-        {"--data", ARG_TEXT, &c.data, "DATA", "fashion-mnist, mnist, digits, or a folder with IDX files"},
+        {"--data", ARG_TEXT, &c.data, "DATA",
+         "fashion-mnist, mnist, digits, or a folder: IDX files, or PNGs in a folder a class"},
         {"--devices", ARG_TEXT, &c.devices, "SPEC",
          "as in train, where modules go: 0:0/2, 0:0,1:0, virtual:4@8 (the best one)"},
         {"--modules", ARG_WHOLE, &c.modules, "N", "cut the net into N modules, a device each (as many as pay)"},

@@ -44,7 +44,8 @@ static enum st run(int argc, char **argv)
     struct train_result result;
     char name[DATA_NAME_MAX];
     const struct arg args[] = {
-        {"--data", ARG_TEXT, &data, "DATA", "other data than the run's: fashion-mnist, mnist, digits, or a folder"},
+        {"--data", ARG_TEXT, &data, "DATA",
+         "other data than the run's: fashion-mnist, mnist, digits, or a folder of IDX files or PNGs"},
         {"--devices", ARG_TEXT, &devices, "SPEC", "the device; default: the best one"},
         {"--json", ARG_FLAG, &json, NULL, "as JSON"},
     };

@@ -89,7 +89,8 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
                          .schedule = "cosine", .queue = TRAIN_QUEUE, .options = d};
     struct train_options *o = &w->options;
     const struct arg args[] = {
-        {"--data", ARG_TEXT, &w->data, "DATA", "fashion-mnist, mnist, digits, or a folder with IDX files"},
+        {"--data", ARG_TEXT, &w->data, "DATA",
+         "fashion-mnist, mnist, digits, or a folder: IDX files, or PNGs in a folder a class"},
         {"--epochs", ARG_WHOLE, &w->epochs, "N", "times over the training set (10)"},
         {"--batch", ARG_WHOLE, &w->batch, "B", "samples a step (128)"},
         {"--optimizer", ARG_TEXT, &w->optimizer, "NAME", "adam, adamw or sgd (adam)"},
@@ -166,11 +167,13 @@ static enum st gather_facts(struct session *c, const struct wishes *w)
         return st_fail(ST_INPUT, "%s: %d classes and pictures of %d channels, %d and %d at most", c->net->origin,
                        c->net->classes, c->set->c, DATA_CLASSES_MAX, TRAIN_CHANNELS_MAX);
     f->class_count = c->net->classes;
-    for (int i = 0; i < f->class_count; i++)
-        f->class_name[i] = c->set->class_name[i];
     f->scaling.channels = c->set->c;
     data_moments(c->set, f->scaling.mean, f->scaling.deviation);
     enum st s = check_utf8("the name of the net", f->net_origin);
+    for (int i = 0; i < f->class_count && s == ST_OK; i++) {
+        f->class_name[i] = c->set->class_name[i];
+        s = check_utf8("the name of a class folder", f->class_name[i]);
+    }
     if (s == ST_OK)
         s = check_utf8(f->net_origin, f->net_text);
     if (s == ST_OK && f->devices)

@@ -23,14 +23,21 @@ struct idx {
 };
 
 /* The first of the names in the wild that is there: dash or dot before "idx", plain or gzip. */
-static enum st find_file(const char *folder, const char *part, const char *kind, int rank, char path[PATH_MAX])
+static bool is_there(const char *folder, const char *part, const char *kind, int rank, char path[PATH_MAX])
 {
     for (int i = 0; i < 4; i++) {
         int len = snprintf(path, PATH_MAX, "%s/%s-%s%cidx%d-ubyte%s", folder, part, kind, "-."[i & 1], rank,
                            i < 2 ? "" : ".gz");
         if (len < PATH_MAX && file_exists(path) && !dir_exists(path))
-            return ST_OK;
+            return true;
     }
+    return false;
+}
+
+static enum st find_file(const char *folder, const char *part, const char *kind, int rank, char path[PATH_MAX])
+{
+    if (is_there(folder, part, kind, rank, path))
+        return ST_OK;
     return st_fail(ST_INPUT, "no file %s-%s-idx%d-ubyte in %s (nor %s-%s.idx%d-ubyte, nor one of them with .gz)", part,
                    kind, rank, folder, part, kind, rank);
 }
@@ -152,9 +159,15 @@ out:
     return s;
 }
 
-enum st data_read_idx(const char *folder, struct data_set *set)
+enum st data_read_idx(const char *folder, struct data_set *set, bool *found)
 {
     enum st s = ST_OK;
+    char path[PATH_MAX];
+    *found = false;
+    for (int i = 0; i < 4; i++)
+        *found = *found || is_there(folder, i < 2 ? "train" : "t10k", i & 1 ? "labels" : "images", i & 1 ? 1 : 3, path);
+    if (!*found)
+        goto out;
     set->classes = 2;
     TRY(read_split(folder, "train", set, &set->train));
     TRY(read_split(folder, "t10k", set, &set->test));

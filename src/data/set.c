@@ -42,13 +42,22 @@ static bool place(int i, const char *name, char path[PATH_MAX])
     return len > 0 && len < PATH_MAX;
 }
 
+/* The first that is there counts. */
+static enum st (*const formats[])(const char *folder, struct data_set *set, bool *found) = {data_read_idx,
+                                                                                            data_read_png};
+
 static enum st read_folder(const char *folder, struct data_set *set)
 {
     enum st s = ST_OK;
     size_t len = strlen(folder);
+    bool found = false;
     TRY(NEW(set->path, len + 1));
     memcpy(set->path, folder, len);
-    TRY(data_read_idx(folder, set));
+    for (size_t i = 0; i < COUNT_OF(formats) && !found; i++)
+        TRY(formats[i](folder, set, &found));
+    if (!found)
+        TRY(st_fail(ST_INPUT, "no data in %s: neither the four IDX files (train-images-idx3-ubyte and so on, plain or "
+                    ".gz) nor folders of PNGs (train/CLASS/*.png and test/CLASS/*.png, or CLASS/*.png)", folder));
 out:
     return s;
 }
@@ -107,15 +116,18 @@ static void name_set(const char *word, char name[DATA_NAME_MAX])
     name[len] = '\0';
 }
 
+/* Unless the data has names of its own. */
 static void name_classes(struct data_set *set)
 {
     const struct known *known = find_known(set->name);
     bool named = known && known->class_name && known->classes == set->classes;
+    if (set->class_name[0][0])
+        return;
     for (int k = 0; k < DATA_CLASSES_MAX; k++) /* beyond `classes` too: a net may have more outputs */
         if (named && k < set->classes)
-            snprintf(set->class_name[k], DATA_NAME_MAX, "%s", known->class_name[k]);
+            snprintf(set->class_name[k], DATA_CLASS_NAME_MAX, "%s", known->class_name[k]);
         else
-            snprintf(set->class_name[k], DATA_NAME_MAX, "%d", k);
+            snprintf(set->class_name[k], DATA_CLASS_NAME_MAX, "%d", k);
 }
 
 enum st data_open(const char *word, uint64_t seed, struct data_set **out)

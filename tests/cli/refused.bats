@@ -46,8 +46,8 @@ END
     refused 'data set nowhere is neither known nor a folder; known are fashion-mnist, mnist, digits' \
         train "$NET" --data nowhere
     mkdir empty
-    refused 'no file train-images-idx3-ubyte in empty (nor train-images.idx3-ubyte, nor one of them with .gz)' \
-        train "$NET" --data empty
+    refused 'no data in empty: neither the four IDX files (train-images-idx3-ubyte and so on, plain or .gz) nor '\
+'folders of PNGs (train/CLASS/*.png and test/CLASS/*.png, or CLASS/*.png)' train "$NET" --data empty
     idx_folder data
     rm data/t10k-labels-idx1-ubyte
     refused 'no file t10k-labels-idx1-ubyte in data (nor t10k-labels.idx1-ubyte, nor one of them with .gz)' \

@@ -179,7 +179,13 @@ static void test_missing_files_are_named(void **state)
     struct data_set *set = NULL;
     const char *folder = folder_of("missing");
     OK(dir_make(folder));
+    FAILS(ST_INPUT, "missing: neither the four IDX files", data_open(folder, 0, &set));
+    FAILS(ST_INPUT, "nor folders of PNGs (train/CLASS/*.png and test", data_open(folder, 0, &set));
+    struct bytes f = labels_of(TEST, 2);
+    put_file(folder, "t10k", "labels", 3, &f); /* one of them says what was meant */
     FAILS(ST_INPUT, "no file train-images-idx3-ubyte in", data_open(folder, 0, &set));
+    snprintf(path, sizeof path, "%s/t10k-labels.idx1-ubyte.gz", folder);
+    assert_int_equal(remove(path), 0);
     put_set(folder, 0, 4, 3, 3);
     snprintf(path, sizeof path, "%s/t10k-labels-idx1-ubyte", folder);
     assert_int_equal(remove(path), 0);

@@ -27,6 +27,51 @@ out:
     return s;
 }
 
+/* What the words on the command line mean, folders opened up; all of it lives in the arena. */
+struct images {
+    struct arena arena;
+    const char **path;
+    uint32_t n;
+};
+
+static enum st add_folder(const char *folder, struct images *images)
+{
+    enum st s = ST_OK;
+    char path[PATH_MAX], **name;
+    size_t n;
+    TRY(dir_list_all(folder, ".png", &images->arena, &name, &n));
+    if (!n)
+        TRY(st_fail(ST_INPUT, "no PNG in folder %s", folder));
+    if (n > IMAGES_MAX - images->n)
+        TRY(st_fail(ST_INPUT, "%zu pictures with those in folder %s: at most %d can be taken at once", images->n + n,
+                    folder, IMAGES_MAX));
+    for (size_t i = 0; i < n; i++) {
+        TRY(store_path(folder, name[i], path, sizeof path));
+        if (!(images->path[images->n++] = arena_copy(&images->arena, path, strlen(path))))
+            TRY(ST_MEMORY);
+    }
+out:
+    return s;
+}
+
+static enum st find_images(const char *const *word, struct images *images)
+{
+    enum st s = ST_OK;
+    if (!(images->path = arena_alloc(&images->arena, IMAGES_MAX, sizeof *images->path)))
+        TRY(ST_MEMORY);
+    for (; *word; word++) {
+        if (dir_exists(*word))
+            TRY(add_folder(*word, images));
+        else if (images->n < IMAGES_MAX)
+            images->path[images->n++] = *word;
+        else
+            TRY(st_fail(ST_INPUT, "more than %d pictures with %s: at most so many can be taken at once", IMAGES_MAX,
+                        *word));
+    }
+out:
+    return s;
+}
+
 static enum st read_images(const char *const *path, uint32_t n, const struct run_facts *f, uint8_t **planes)
 {
     enum st s = ST_OK;
@@ -100,21 +145,22 @@ static enum st run(int argc, char **argv)
     bool json = false;
     struct run_facts facts = {0};
     struct device_hold hold = {0};
+    struct images images = {0};
     struct data_split pictures = {0};
     float *probability = NULL;
     const struct arg args[] = {
         {"--devices", ARG_TEXT, &devices, "SPEC", "the device; default: the best one"},
         {"--json", ARG_FLAG, &json, NULL, "as JSON, a line a picture"},
     };
-    struct arg_list list = {.usage = "predict RUN IMAGE.png... [options]", .args = args, .n = COUNT_OF(args),
+    struct arg_list list = {.usage = "predict RUN IMAGE.png|FOLDER... [options]", .args = args, .n = COUNT_OF(args),
                             .least = 2, .most = IMAGES_MAX + 1, .positional = positional};
     TRY(args_parse(&list, argc, argv));
     if (list.help)
         return ST_OK;
-    while (positional[1 + pictures.n])
-        pictures.n++;
     TRY(run_facts_read(positional[0], &facts));
-    TRY(read_images(positional + 1, pictures.n, &facts, &pictures.pixels));
+    TRY(find_images(positional + 1, &images));
+    pictures.n = images.n;
+    TRY(read_images(images.path, images.n, &facts, &pictures.pixels));
     TRY(NEW(pictures.labels, pictures.n));
     TRY(NEW(probability, pictures.n * (size_t)facts.class_count));
     TRY(device_open(devices, &hold));
@@ -122,15 +168,16 @@ static enum st run(int argc, char **argv)
     for (uint32_t i = 0; i < pictures.n; i++) {
         const float *p = probability + (size_t)i * (size_t)facts.class_count;
         if (json)
-            TRY(print_json(positional[1 + i], &facts, p));
+            TRY(print_json(images.path[i], &facts, p));
         else
-            print_human(positional[1 + i], &facts, p);
+            print_human(images.path[i], &facts, p);
     }
 out:
     device_close(&hold);
     mem_free(probability);
     mem_free(pictures.pixels);
     mem_free(pictures.labels);
+    arena_free(&images.arena);
     run_facts_free(&facts);
     return s;
 }

@@ -212,5 +212,5 @@ of 4 steps" train --resume run
     refused 'cannot read cut.png: read beyond end of data' predict run cut.png
     echo 'no picture at all' >text.png
     refused 'cannot read text.png: Not a PNG file' predict run text.png
-    refused 'cannot read .: not a file' predict run .
+    refused 'cannot read ./cut.png: read beyond end of data' predict run . # the first of that folder
 }

@@ -48,7 +48,7 @@ load common
     refused "too many arguments at 'more'; $usage" train "$NET" more --data digits
     refused 'too few arguments; usage: clutch eval RUN [--data DATA] [options]' eval
     refused "too many arguments at 'more'; usage: clutch eval RUN [--data DATA] [options]" eval run more
-    refused 'too few arguments; usage: clutch predict RUN IMAGE.png... [options]' predict run
+    refused 'too few arguments; usage: clutch predict RUN IMAGE.png|FOLDER... [options]' predict run
     refused "too many arguments at 'more'; usage: clutch devices [options]" devices more
 }
 

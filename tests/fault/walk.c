@@ -67,11 +67,18 @@ static void write_split(const char *part, uint8_t n)
     OK(file_write(at("data", name), labels, 8 + (size_t)n));
 }
 
-static void write_picture(void)
+static void write_pictures(void)
 {
     struct store_picture p;
+    char name[64];
     OK(store_picture_new(6, 6, 1, &p));
     OK(store_png_write(at("picture.png", ""), &p, NULL, 0));
+    for (int i = 0; i < 4 * 6; i++) { /* four classes of six */
+        snprintf(name, sizeof name, "pngs/%d", i % 4);
+        OK(dir_make(at(name, "")));
+        snprintf(name, sizeof name, "pngs/%d/%d.png", i % 4, i);
+        OK(store_png_write(at(name, ""), &p, NULL, 0));
+    }
     store_picture_free(&p);
 }
 
@@ -242,7 +249,7 @@ static int setup(void **state)
     OK(dir_make(at("data", "")));
     write_split("train", 40);
     write_split("t10k", 20);
-    write_picture();
+    write_pictures();
     assert_int_equal(run_clutch(0, TRAIN "whole"), 0);
     check_run(0, "whole", 0);
     return 0;
@@ -469,18 +476,25 @@ static void test_eval(void **state)
     walk_reader("eval whole --json", "{\"run\":\"whole\",\"data\":\"data\",\"samples\":20,\"test_loss\":");
 }
 
+static void test_eval_on_folders(void **state)
+{
+    (void)state;
+    walk_reader("eval whole --data pngs --json", "{\"run\":\"whole\",\"data\":\"pngs\",\"samples\":4,\"test_loss\":");
+}
+
 static void test_predict(void **state)
 {
     (void)state;
     walk_reader("predict whole picture.png picture.png", "picture.png: ");
+    walk_reader("predict whole pngs/3", "pngs/3/");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fresh_run), cmocka_unit_test(test_run_over_an_old_one),
-        cmocka_unit_test(test_resumed_run), cmocka_unit_test(test_eval), cmocka_unit_test(test_predict),
-        cmocka_unit_test(test_plan), cmocka_unit_test(test_modules_on_one_device),
+        cmocka_unit_test(test_resumed_run), cmocka_unit_test(test_eval), cmocka_unit_test(test_eval_on_folders),
+        cmocka_unit_test(test_predict), cmocka_unit_test(test_plan), cmocka_unit_test(test_modules_on_one_device),
         cmocka_unit_test(test_modules_on_emulated_devices), cmocka_unit_test(test_compare),
         cmocka_unit_test(test_tune),
     };

@@ -32,7 +32,8 @@ struct store_file; /* a safetensors file in memory */
 MUST_USE enum st store_tensors_open(const char *path, struct store_file **out);
 void store_tensors_close(struct store_file *file); /* accepts NULL */
 int store_tensors_count(const struct store_file *file);
-const struct store_tensor *store_tensors_at(const struct store_file *file, int i); /* in the order of the data */
+/* In the order of the data, one behind another: that of i = 0 is an array of all. */
+const struct store_tensor *store_tensors_at(const struct store_file *file, int i);
 /* The tensor of that name, type and shape; ST_INPUT says what the file has instead. */
 MUST_USE enum st store_tensors_find(const struct store_file *file, const char *name, enum store_type type, int rank,
                                     const int64_t *shape, const struct store_tensor **out);
@@ -89,6 +90,7 @@ struct store_tiles {
     double range;        /* colours span -range..range; 0: measured */
     bool each;           /* measured for each tile by itself */
     int side_max;        /* pixels (STORE_SIDE_MAX), at most 16000: a strip may stand below them */
+    int side_wanted;     /* tiles are enlarged while the longer side stays within so many pixels (1200) */
 };
 
 struct store_tiles_facts {
@@ -190,8 +192,9 @@ struct store_run; /* a run folder being written */
 
 /* Makes `path` a run folder with pictures/ in it. An existing one that is not empty is ST_INPUT unless `force`, which
  * removes the files a run writes (metrics.jsonl, model.safetensors, checkpoint.safetensors, couplings.safetensors,
- * run.json, trace.json, the PNGs in pictures/) and no others. A folder that cannot be made or written is ST_INPUT.
- * `path` NULL takes the first free of runs/NAME-001, -002, ... and then only `name` counts. */
+ * run.json, trace.json, index.html, what it draws in pictures/ and keeps in snapshots/) and no others. A folder that
+ * cannot be made or written is ST_INPUT. `path` NULL takes the first free of runs/NAME-001, -002, ... and then only
+ * `name` counts. */
 MUST_USE enum st store_run_create(const char *path, const char *name, bool force, struct store_run **out);
 /* Goes on writing to a run folder that is there. */
 MUST_USE enum st store_run_open(const char *path, struct store_run **out);

@@ -9,6 +9,7 @@
 #include "data.h"
 #include "plan.h"
 #include "sg.h"
+#include "store.h"
 
 /* ---- what to do -------------------------------------------------------------------------------------------------- */
 
@@ -233,6 +234,16 @@ MUST_USE enum st train_save(struct train *t, const char *path);
 /* couplings.safetensors: those of the couplings' own nets, as cutK.netI.NAME; *none where there are no such. */
 MUST_USE enum st train_save_couplings(struct train *t, const char *path, bool *none);
 MUST_USE enum st train_load(struct train *t, const char *path);
+/* Copies of all weight matrices (parameters of two dimensions or more), under the names and in the order of train_save,
+ * behind them those of train_save_couplings. WAITS. Caller frees. */
+struct train_matrices {
+    struct arena arena;
+    struct store_tensor *tensor; /* in the arena, as are their values */
+    int n;
+};
+MUST_USE enum st train_matrices_read(struct train *t, struct train_matrices *out);
+uint64_t train_matrices_bytes(const struct train *t); /* of their values */
+void train_matrices_free(struct train_matrices *m);   /* accepts one of zeros */
 /* All that is needed to go on to the bit: parameters, state, optimiser slots, epoch and step. Between epochs only. */
 MUST_USE enum st train_save_checkpoint(struct train *t, const char *path);
 MUST_USE enum st train_load_checkpoint(struct train *t, const char *path);

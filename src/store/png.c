@@ -135,6 +135,7 @@ static enum st read_head(const char *path, char head[PNG_HEAD_BYTES], size_t *go
     FILE *file = fopen(path, "rb");
     if (!file)
         return st_fail(ST_INPUT, "cannot open %s: %s", path, strerror(errno));
+    setvbuf(file, NULL, _IONBF, 0);
     *got = fread(head, 1, PNG_HEAD_BYTES, file);
     if (ferror(file))
         TRY(st_fail(ST_INPUT, "cannot read %s: %s", path, strerror(errno)));

@@ -273,7 +273,8 @@ enum st store_tiles_draw(const struct store_tiles *t, struct store_picture *out,
                      .side_max = t->side_max ? t->side_max : STORE_SIDE_MAX, .each = t->each};
     *facts = (struct store_tiles_facts){0};
     TRY(check(t));
-    const int room = p.side_max - 2 * p.gap, wanted = p.side_max < SIDE_WANTED ? p.side_max : SIDE_WANTED;
+    const int room = p.side_max - 2 * p.gap, wish = t->side_wanted ? t->side_wanted : SIDE_WANTED;
+    const int wanted = p.side_max < wish ? p.side_max : wish;
     p.cut_h = p.h < room ? p.h : room;
     p.cut_w = p.w < room ? p.w : room;
     TRY(NEW(p.range, p.each ? (size_t)p.n : 1));

@@ -4,8 +4,6 @@
  */
 #include "team.h"
 
-#include "store.h"
-
 #include <stdio.h>
 
 struct list {
@@ -220,6 +218,73 @@ enum st train_save_checkpoint(struct train *t, const char *path)
 out:
     list_close(&l);
     return s;
+}
+
+/* ---- matrices ---------------------------------------------------------------------------------------------------- */
+
+/* All tensors that are matrices or more: of the net, or of the coupling's net i at a cut. */
+static enum st add_matrices(struct list *l, const struct nn_net *net, const char *prefix, struct train *t,
+                            struct nn_module *coupling)
+{
+    enum st s = ST_OK;
+    for (int k = 0; k < nn_tensor_count(net); k++) {
+        struct nn_tensor tensor = nn_tensor_at(net, k);
+        void *values;
+        if (tensor.is_state || tensor.param->rank < 2)
+            continue;
+        TRY(list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values));
+        TRY(coupling ? nn_module_read(coupling, k, NN_PARAM, 0, values) : train_read(t, k, NN_PARAM, 0, values));
+    }
+out:
+    return s;
+}
+
+enum st train_matrices_read(struct train *t, struct train_matrices *out)
+{
+    enum st s = ST_OK;
+    struct list l = {.room = model_room(t) + couplings_room(t)};
+    char prefix[64];
+    *out = (struct train_matrices){0};
+    l.tensor = arena_alloc(&l.arena, (size_t)l.room, sizeof *l.tensor);
+    if (!l.tensor)
+        TRY(ST_MEMORY);
+    TRY(add_matrices(&l, t->net, "", t, NULL));
+    for (int k = 0; k < cut_count(t); k++)
+        for (int i = 0; coupling_of(t, k) && i < sg_net_count(coupling_of(t, k)); i++) {
+            coupling_prefix("", k, i, prefix, sizeof prefix);
+            TRY(add_matrices(&l, sg_net(coupling_of(t, k), i), prefix, t, sg_module(coupling_of(t, k), i)));
+        }
+    *out = (struct train_matrices){.arena = l.arena, .tensor = l.tensor, .n = l.n};
+    l.arena = (struct arena){0};
+out:
+    arena_free(&l.arena);
+    return s;
+}
+
+static uint64_t matrices_bytes(const struct nn_net *net)
+{
+    uint64_t bytes = 0;
+    for (int k = 0; k < nn_tensor_count(net); k++) {
+        struct nn_tensor tensor = nn_tensor_at(net, k);
+        if (!tensor.is_state && tensor.param->rank >= 2)
+            bytes += sizeof(float) * tensor.param->count;
+    }
+    return bytes;
+}
+
+uint64_t train_matrices_bytes(const struct train *t)
+{
+    uint64_t bytes = matrices_bytes(t->net);
+    for (int k = 0; k < cut_count(t); k++)
+        for (int i = 0; coupling_of(t, k) && i < sg_net_count(coupling_of(t, k)); i++)
+            bytes += matrices_bytes(sg_net(coupling_of(t, k), i));
+    return bytes;
+}
+
+void train_matrices_free(struct train_matrices *m)
+{
+    arena_free(&m->arena);
+    *m = (struct train_matrices){0};
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&cmd_devices, &cmd_train, &cmd_eval, &cmd_predict, &cmd_plan,
-                                               &cmd_compare, &cmd_bench, &cmd_tune};
+static const struct command *const commands[] = {&cmd_devices, &cmd_train,   &cmd_eval,  &cmd_predict, &cmd_draw,
+                                               &cmd_plan,    &cmd_compare, &cmd_bench, &cmd_tune};
 
 static void print_note(const char *line)
 {

@@ -21,7 +21,8 @@ struct command {
     enum st (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_bench, cmd_tune, cmd_plan, cmd_compare;
+extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_draw, cmd_plan, cmd_compare, cmd_bench,
+    cmd_tune;
 
 const char *cmd_version(void);
 
@@ -149,9 +150,5 @@ MUST_USE enum st run_facts_read(const char *folder, struct run_facts *out);
 /* The run's net, which must fit what else run.json says. */
 MUST_USE enum st run_facts_net(const char *folder, const struct run_facts *f, struct nn_net **out);
 void run_facts_free(struct run_facts *f);
-
-/* pictures/NAME.png of the first layer with a weight matrix; says so on stdout unless `quiet`. WAITS. */
-MUST_USE enum st picture_first_weights(struct train *t, const struct nn_net *net, const struct run_facts *f,
-                                       const char *folder, bool quiet);
 
 #endif

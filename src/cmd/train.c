@@ -1,6 +1,6 @@
 /* clutch train: a net, data, a device, a run folder. */
+#include "pictures.h"
 #include "progress.h"
-#include "inside.h"
 
 #include <limits.h>
 #include <math.h>
@@ -15,6 +15,7 @@ struct session {
     struct modules modules;
     struct train *train;
     struct store_run *run;
+    struct drawer *drawer; /* NULL: nothing is drawn */
     const char *folder;
     double seconds; /* of training, since the start of the run */
     struct train_alignment alignment[PLAN_MODULES_MAX]; /* of the last epoch, at the cut above each module */
@@ -23,7 +24,7 @@ struct session {
 struct wishes {
     const char *net, *data, *devices, *couple, *out, *resume;
     bool json, force, no_tune, lockstep;
-    int64_t modules, queue, epochs, batch, seed, limit, validation;
+    int64_t modules, queue, epochs, batch, seed, limit, validation, draw_every;
     const char *optimizer, *schedule;
     struct train_options options;
 };
@@ -54,6 +55,8 @@ static enum st check_wishes(struct wishes *w)
     TRY(check_whole("--seed", w->seed, 0, INT64_MAX));
     TRY(check_whole("--limit", w->limit, 0, UINT32_MAX));
     TRY(check_whole("--validation", w->validation, 0, UINT32_MAX));
+    if (w->draw_every != DRAWER_CHOOSES)
+        TRY(check_whole("--draw-every", w->draw_every, 0, 100000));
     o->epochs = (int)w->epochs;
     o->batch = (int)w->batch;
     o->seed = (uint64_t)w->seed;
@@ -66,7 +69,7 @@ out:
 
 static enum st check_resume(const struct arg_list *l, const char *net)
 {
-    static const char *const allowed[] = {"--resume", "--devices", "--json"};
+    static const char *const allowed[] = {"--resume", "--devices", "--draw-every", "--json"};
     if (net)
         return st_fail(ST_INPUT, "--resume takes no NET: the run folder says which");
     for (int k = 0; k < l->n; k++) {
@@ -75,7 +78,8 @@ static enum st check_resume(const struct arg_list *l, const char *net)
             good = good || strcmp(allowed[i], l->args[k].name) == 0;
         if (!good)
             return st_fail(ST_INPUT,
-                           "--resume goes on with what the run folder says: it takes --devices and --json, not %s",
+                           "--resume goes on with what the run folder says: it takes --devices, --draw-every and "
+                           "--json, not %s",
                            l->args[k].name);
     }
     return ST_OK;
@@ -86,7 +90,7 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
     struct train_options d = train_defaults();
     const char *positional[2] = {0};
     *w = (struct wishes){.epochs = d.epochs, .batch = d.batch, .seed = (int64_t)d.seed, .optimizer = "adam",
-                         .schedule = "cosine", .queue = TRAIN_QUEUE, .options = d};
+                         .schedule = "cosine", .queue = TRAIN_QUEUE, .draw_every = DRAWER_CHOOSES, .options = d};
     struct train_options *o = &w->options;
     const struct arg args[] = {
         {"--data", ARG_TEXT, &w->data, "DATA",
@@ -112,10 +116,13 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
         {"--queue", ARG_WHOLE, &w->queue, "N", "messages that may wait between two modules (4)"},
         {"--out", ARG_TEXT, &w->out, "DIR", "run folder (runs/NAME-001, -002, ...)"},
         {"--force", ARG_FLAG, &w->force, NULL, "overwrite a run folder"},
-        {"--resume", ARG_TEXT, &w->resume, "DIR", "go on with an interrupted run; only --devices and --json beside"},
+        {"--resume", ARG_TEXT, &w->resume, "DIR",
+         "go on with an interrupted run; only --devices, --draw-every and --json beside"},
         {"--limit", ARG_WHOLE, &w->limit, "N", "train on the first N samples (all)"},
         {"--validation", ARG_WHOLE, &w->validation, "N", "hold N training samples out, and report on them (0)"},
         {"--stream", ARG_FLAG, &o->stream, NULL, "keep the pictures in host memory even where they fit the device"},
+        {"--draw-every", ARG_WHOLE, &w->draw_every, "N",
+         "epochs between pictures of the weights, which are kept as frames; 0: draw nothing (20 frames, or fewer)"},
         {"--no-tune", ARG_FLAG, &w->no_tune, NULL, "do not measure products on a device that is not tuned"},
         {"--json", ARG_FLAG, &w->json, NULL, "print the lines of metrics.jsonl and nothing else"},
     };
@@ -480,6 +487,7 @@ static enum st train_all(struct session *c, const struct wishes *w)
             progress_modules(&e, c->alignment);
         TRY(save(c));
         TRY(write_metrics(c, w, &e, &test, &validation));
+        TRY(drawer_epoch(c->drawer, c->train));
         if (!w->json && e.epoch == epochs)
             printf("test accuracy %.4f, loss %.4f after %d epochs and %.1f s of training\n", test.accuracy, test.loss,
                    epochs, c->seconds);
@@ -490,6 +498,7 @@ out:
 
 static void close_session(struct session *c)
 {
+    drawer_close(c->drawer);
     train_close(c->train);
     store_run_free(c->run);
     modules_close(&c->modules);
@@ -511,10 +520,12 @@ static enum st run(int argc, char **argv)
     if (s != ST_OK && c.run)
         store_run_abandon(c.run);
     TRY(s);
+    TRY(drawer_open(c.folder, &c.facts, c.train, (int)w.draw_every, &c.drawer));
     TRY(train_all(&c, &w));
     if (train_module_count(c.train) > 1)
         TRY(trace_write(c.train, c.folder));
-    TRY(picture_first_weights(c.train, c.net, &c.facts, c.folder, w.json));
+    drawer_finish(c.drawer, w.json);
+    c.drawer = NULL;
     if (!w.json)
         printf("run folder: %s\n", c.folder);
 out:

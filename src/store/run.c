@@ -10,7 +10,11 @@
 #include <unistd.h>
 
 static const char *const written[] = {"metrics.jsonl", "model.safetensors", "checkpoint.safetensors", "run.json",
-                                      "couplings.safetensors", "trace.json"};
+                                      "couplings.safetensors", "trace.json", "index.html"};
+/* Folders of a run, and the endings of what it writes there. */
+static const struct {
+    const char *name, *ending[4];
+} folders[] = {{"pictures", {".png", ".csv", ".safetensors"}}, {"snapshots", {".safetensors"}}};
 
 struct store_run {
     char path[PATH_MAX], pictures[PATH_MAX], metrics[PATH_MAX];
@@ -73,21 +77,41 @@ out:
     return s;
 }
 
-static enum st remove_written(const struct store_run *run)
+static bool ends_with(const char *name, const char *ending)
+{
+    size_t len = strlen(name), end = strlen(ending);
+    return len > end && strcmp(name + len - end, ending) == 0;
+}
+
+/* Files of a folder of the run that end as its row says. */
+static enum st clear_folder(const struct store_run *run, size_t row)
 {
     enum st s = ST_OK;
     const struct dirent *entry;
-    DIR *pictures = opendir(run->pictures); /* where this fails, making the folder tells why */
+    char path[PATH_MAX];
+    DIR *folder = NULL;
+    TRY(store_path(run->path, folders[row].name, path, sizeof path));
+    folder = opendir(path); /* where this fails, making the folder tells why */
+    while (folder && (entry = readdir(folder)))
+        for (size_t k = 0; folders[row].ending[k]; k++)
+            if (ends_with(entry->d_name, folders[row].ending[k])) {
+                TRY(remove_file(path, entry->d_name));
+                break;
+            }
+out:
+    if (folder)
+        closedir(folder);
+    return s;
+}
+
+static enum st remove_written(const struct store_run *run)
+{
+    enum st s = ST_OK;
     for (size_t i = 0; i < COUNT_OF(written); i++)
         TRY(remove_file(run->path, written[i]));
-    while (pictures && (entry = readdir(pictures))) {
-        size_t len = strlen(entry->d_name);
-        if (len > 4 && strcmp(entry->d_name + len - 4, ".png") == 0)
-            TRY(remove_file(run->pictures, entry->d_name));
-    }
+    for (size_t i = 0; i < COUNT_OF(folders); i++)
+        TRY(clear_folder(run, i));
 out:
-    if (pictures)
-        closedir(pictures);
     return s;
 }
 

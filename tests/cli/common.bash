@@ -22,6 +22,16 @@ fail()
     return 1
 }
 
+# need_pillow: sets `python` to one that has NumPy and Pillow, or skips the test
+need_pillow()
+{
+    local each
+    for each in python3 /usr/bin/python3; do
+        ! $each -c 'import numpy, PIL' 2>/dev/null || python=$each
+    done
+    [ -n "${python-}" ] || skip 'no Python with NumPy and Pillow'
+}
+
 # the word of a path that is a file of this tree
 tree()
 {

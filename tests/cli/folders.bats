@@ -3,16 +3,6 @@ load common
 
 SMALL='input 1x6x6; dense 4; relu; dense 2; loss softmax' # for the pictures of `png`
 
-# need_pillow: sets `python` to one that has NumPy and Pillow, or skips the test
-need_pillow()
-{
-    local each
-    for each in python3 /usr/bin/python3; do
-        ! $each -c 'import numpy, PIL' 2>/dev/null || python=$each
-    done
-    [ -n "${python-}" ] || skip 'no Python with NumPy and Pillow'
-}
-
 # png FILES...: pictures of 6 x 6 pixels, with the folders they lie in
 png()
 {

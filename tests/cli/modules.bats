@@ -61,8 +61,9 @@ END
     [[ $output != *mulated* && $output != *'  busy'$'\n'* ]]
     [ "$(grep -c '^         module 0: busy .*, targets .* steps late, gradient at the cut: cosine ' <<<"$output")" = 2 ]
     [ "$(grep -c '^         module 1: busy ' <<<"$output")" = 2 ]
-    [ "$(cd run && find . -type f | sort | tr '\n' ' ')" = './checkpoint.safetensors ./couplings.safetensors '\
-'./metrics.jsonl ./model.safetensors ./pictures/0.weight.png ./run.json ./trace.json ' ]
+    [ "$(cd run && find . -type f ! -path './pictures/*' ! -path './snapshots/*' | sort | tr '\n' ' ')" = \
+        './checkpoint.safetensors ./couplings.safetensors '\
+'./index.html ./metrics.jsonl ./model.safetensors ./run.json ./trace.json ' ]
     trace_is_good run/trace.json 2 10
     good eval run --json
     [ "$(json 'd[-1]["test_accuracy"]' <run/metrics.jsonl)" = "$(json 'd[0]["test_accuracy"]' <<<"$output")" ]

@@ -12,8 +12,8 @@ bits_equal()
         --out a/run
     [[ $output == *'data:   digits: 800 to train on, 200 held out, 2000 to test, 10 classes'* ]]
     [[ $output == *'memory: parameters '*'; in all '*' of '* && $output == *'run folder: a/run' ]]
-    [ "$(cd a/run && find . -type f | sort | tr '\n' ' ')" = \
-        './checkpoint.safetensors ./metrics.jsonl ./model.safetensors ./pictures/0.weight.png ./run.json ' ]
+    [ "$(cd a/run && find . -type f ! -path './pictures/*' ! -path './snapshots/*' | sort | tr '\n' ' ')" = \
+        './checkpoint.safetensors ./index.html ./metrics.jsonl ./model.safetensors ./run.json ' ]
     [ "$(json '[(e["epoch"], e["step"]) for e in d]' <a/run/metrics.jsonl)" = '[(1, 13), (2, 26)]' ]
     [ "$(json '" ".join(sorted(d[1]))' <a/run/metrics.jsonl)" = "epoch learning_rate modules samples_per_second \
 seconds step test_accuracy test_loss train_accuracy train_loss validation_accuracy validation_loss" ]
@@ -30,7 +30,7 @@ seconds step test_accuracy test_loss train_accuracy train_loss validation_accura
         <flat.json)" = "[2, 64, 'adam', 'cosine', 0.001, 0.5, 3]" ]
     [ "$(json '[d[0]["data"][k] for k in ("data", "shape", "limit", "validation")]' <flat.json)" = \
         "['digits', [1, 28, 28], 1000, 200]" ]
-    [ "$(head -c 8 a/run/pictures/0.weight.png | od -An -c | tr -d ' ')" = '211PNG\r\n032\n' ]
+    [ "$(head -c 8 a/run/pictures/weights-00-0.weight.png | od -An -c | tr -d ' ')" = '211PNG\r\n032\n' ]
     good eval a/run --json
     [ "${#lines[@]}" = 1 ]
     echo "$output" >eval.json
@@ -77,7 +77,7 @@ seconds step test_accuracy test_loss train_accuracy train_loss validation_accura
     [[ $output == *"resume: part, $done of 4 epochs are done"* ]]
     bits_equal whole/model.safetensors part/model.safetensors
     bits_equal whole/checkpoint.safetensors part/checkpoint.safetensors
-    bits_equal whole/pictures/0.weight.png part/pictures/0.weight.png
+    bits_equal whole/pictures/weights-00-0.weight.png part/pictures/weights-00-0.weight.png
     local same='[[e[k] for k in ("epoch", "step", "train_loss", "test_loss", "test_accuracy", "learning_rate")]
         for e in d]'
     [ "$(json "$same" <whole/metrics.jsonl)" = "$(json "$same" <part/metrics.jsonl)" ]

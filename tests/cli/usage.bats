@@ -26,8 +26,8 @@ load common
 
 @test "unknown commands and options" {
     REFUSED_BY=clutch
-    refused "unknown command 'frob'; known: devices train eval predict plan compare bench tune" frob --data digits
-    refused "unknown command '--frob'; known: devices train eval predict plan compare bench tune" --frob
+    refused "unknown command 'frob'; known: devices train eval predict draw plan compare bench tune" frob --data digits
+    refused "unknown command '--frob'; known: devices train eval predict draw plan compare bench tune" --frob
     unset REFUSED_BY
     refused "unknown option '--frob'; known: --devices --json" devices --frob
     refused "unknown option '--epochs=3'; known: --data --devices --json" eval run --epochs=3
@@ -90,7 +90,7 @@ END
 }
 
 @test "what --resume does not go with" {
-    local with='--resume goes on with what the run folder says: it takes --devices and --json, not'
+    local with='--resume goes on with what the run folder says: it takes --devices, --draw-every and --json, not'
     refused '--resume takes no NET: the run folder says which' train "$NET" --resume run
     refused "$with --data" train --resume run --data digits
     refused "$with --epochs" train --resume run --epochs 10

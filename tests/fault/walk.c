@@ -18,16 +18,17 @@
 #include <unistd.h>
 
 #define TRAIN "train 'input 1x6x6; dense 8; batchnorm; relu; dropout 0.2; dense 4; loss softmax' --data data " \
+              "--batch 20 --epochs 2 --draw-every 0 --out "
+#define DRAWN "train 'input 1x6x6; dense 8; batchnorm; relu; dropout 0.2; dense 4; loss softmax' --data data " \
               "--batch 20 --epochs 2 --out "
 
 #define MODULES "train 'input 1x6x6; on %s; dense 8; batchnorm; relu; cut csg; on %s; dense 4; loss softmax' --data " \
-                "data --batch 20 --epochs 2 --lockstep --devices %s --out %s"
+                "data --batch 20 --epochs 2 --draw-every 0 --lockstep --devices %s --out %s"
 
 enum { EPOCHS = 2, TENSORS = 9, EARLY = 40, SECONDS_MAX = 60, FILE_BYTES_MAX = 1 << 24 };
 enum { FAULTS_MAX = 1 << 22, LEAST = 1000 }; /* where the number of calls is not known: at most, at least */
 
-static const char *const run_files[] = {"run.json", "metrics.jsonl", "model.safetensors", "checkpoint.safetensors",
-                                        "pictures/0.weight.png"};
+static const char *const run_files[] = {"run.json", "metrics.jsonl", "model.safetensors", "checkpoint.safetensors"};
 
 /* Paths below the test's folder; good for eight more calls. */
 static const char *at(const char *folder, const char *file)
@@ -215,7 +216,7 @@ static void check_run(long fault, const char *folder, int code)
         fail_msg("fault %ld: %d epochs are told, but the model or the checkpoint is missing", fault, lines);
     if (dir_exists(at(folder, "")) && !file_exists(at(folder, "run.json")))
         fail_msg("fault %ld leaves a folder without run.json", fault);
-    if (code == 0 && (lines != EPOCHS || !file_exists(at(folder, run_files[4]))))
+    if (code == 0 && lines != EPOCHS)
         fail_msg("fault %ld: the run ended well, but is not complete", fault);
 }
 
@@ -284,7 +285,7 @@ static void test_fresh_run(void **state)
         }
         last_fault = n;
     }
-    for (size_t i = 2; i < COUNT_OF(run_files); i++) /* the weights, the checkpoint, the picture */
+    for (size_t i = 2; i < COUNT_OF(run_files); i++) /* the weights, the checkpoint */
         if (!same_file(at("run", run_files[i]), at("whole", run_files[i])))
             fail_msg("fault %ld changes %s without a word", last_fault, run_files[i]);
     print_message("%ld fault points at most, the run folder is made by %ld\n", last_fault, first_folder);
@@ -400,6 +401,66 @@ static void test_modules_on_emulated_devices(void **state)
     walk_modules("virtual:0", "virtual:1", "virtual:2@2+latency=20");
 }
 
+/* ---- drawing ----------------------------------------------------------------------------------------------------- */
+
+enum { QUIET = 4 }; /* runs in a row that had nothing to tell: the walk is at its end */
+
+static bool told_nothing(int code)
+{
+    char *text = read_text(at("err", ""));
+    bool nothing = code == 0 && text[0] == '\0';
+    mem_free(text);
+    return nothing;
+}
+
+static void check_drawn(long fault, const char *folder)
+{
+    char part[2][64];
+    snprintf(part[0], sizeof part[0], "%s/pictures", folder);
+    snprintf(part[1], sizeof part[1], "%s/snapshots", folder);
+    check_no_parts(fault, folder);
+    check_no_parts(fault, part[0]);
+    check_no_parts(fault, part[1]);
+}
+
+/* A run is whole without its pictures: where drawing fails, a note tells, and training goes on. */
+static void test_drawing_while_training(void **state)
+{
+    (void)state;
+    int quiet = 0;
+    need_clutch();
+    for (long n = first_folder; quiet < QUIET; n = after(n, 3)) {
+        assert_true(n < FAULTS_MAX);
+        remove_folder("run");
+        int code = run_clutch(n, DRAWN "run");
+        check_run(n, "run", code);
+        check_drawn(n, "run");
+        if (code == 0 && !same_file(at("run", "model.safetensors"), at("whole", "model.safetensors")))
+            fail_msg("fault %ld changes the weights without a word", n);
+        quiet = told_nothing(code) ? quiet + 1 : 0;
+        if (quiet && !file_exists(at("run", "index.html")))
+            fail_msg("fault %ld: no page, and no word about it", n);
+    }
+}
+
+static void test_drawing(void **state)
+{
+    (void)state;
+    int quiet = 0;
+    need_clutch();
+    remove_folder("run");
+    assert_int_equal(run_clutch(0, DRAWN "run"), 0);
+    for (long n = 1; quiet < QUIET || n < LEAST; n = after(n, 4)) {
+        assert_true(n < FAULTS_MAX);
+        remove_folder("drawn");
+        int code = run_clutch(n, "draw run --units 2 --out drawn");
+        check_drawn(n, "drawn");
+        if (code == 0 && !file_exists(at("drawn", "index.html")))
+            fail_msg("fault %ld: draw ended well without a page", n);
+        quiet = told_nothing(code) ? quiet + 1 : 0;
+    }
+}
+
 /* A command that prints one line of JSON where it ends well, and writes no run: until N is well behind the last call
  * whose failure was not survived. Times decide how many calls there are, so N grows fast. */
 static void walk_measuring(const char *line, const char *start, long percent, void (*check)(long fault, int code))
@@ -495,7 +556,8 @@ int main(void)
         cmocka_unit_test(test_fresh_run), cmocka_unit_test(test_run_over_an_old_one),
         cmocka_unit_test(test_resumed_run), cmocka_unit_test(test_eval), cmocka_unit_test(test_eval_on_folders),
         cmocka_unit_test(test_predict), cmocka_unit_test(test_plan), cmocka_unit_test(test_modules_on_one_device),
-        cmocka_unit_test(test_modules_on_emulated_devices), cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_modules_on_emulated_devices), cmocka_unit_test(test_drawing_while_training),
+        cmocka_unit_test(test_drawing), cmocka_unit_test(test_compare),
         cmocka_unit_test(test_tune),
     };
     return cmocka_run_group_tests_name("faults", tests, setup, NULL);

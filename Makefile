@@ -46,7 +46,7 @@ all: $(PROGRAM)
 help:
 	@echo "make setup     install what is missing (Debian packages), as root or through sudo"
 	@echo "make           build the program: build/clutch"
-	@echo "make demo      train on Fashion-MNIST, show results and a picture"
+	@echo "make demo      train on Fashion-MNIST, show results and pictures"
 	@echo "make test      all tests; the last line says how many passed and failed"
 	@echo "make check     the fast tests alone"
 	@echo "make check-threads SANITIZE=thread B=build/tsan    those with threads, watched for races"

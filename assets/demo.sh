@@ -29,4 +29,5 @@ echo
     --couplings exact,csg,local,predsim
 
 echo
-echo "Look at $build/demo/pictures/0.weight.png: what each unit of the first layer looks for."
+"$build/clutch" draw "$build/demo" >/dev/null
+echo "Look at what was learned, and how: $PWD/$build/demo/index.html"

@@ -35,7 +35,7 @@ struct ascent {
 
 struct train_excite train_excite_defaults(void)
 {
-    return (struct train_excite){.steps = 16, .rate = 0.1, .blur = 1.6, .decay = 0.03, .jitter = 4};
+    return (struct train_excite){.steps = 24, .rate = 0.15, .blur = 1.2, .decay = 0.03, .jitter = 4};
 }
 
 static enum st check(const struct train_view *v, const struct train_excite *how, const int *unit, int n, int h, int w)

@@ -121,9 +121,8 @@ def unequal_rate(o, place, net):
     with open(path, "w", encoding="utf-8") as file:
         file.write(placed_net(*place, UNEQUAL_LAYERS) if place else net)
     data = noise_data(os.path.join(o.work, "noise"), 20 * 128, 256)
-    more = [] if place else ["--modules", "4"]
-    result = compare(path, "--devices", "virtual:4@4:8:16:32", "--batch", "128", "--epochs", "1", "--couplings", "local",
-                     *more, data=data)
+    words = ["--devices", "virtual:4@4:8:16:32", "--batch", "128", "--epochs", "1", "--couplings", "local"]
+    result = compare(path, *words, *([] if place else ["--modules", "4"]), data=data)
     return rate(result, "local"), result["modules"]
 
 

@@ -4,9 +4,9 @@
  * the start still has a gradient to leave from.
  *
  * The gradient is that of a picture in several places at once: the mean over its shifts by up to `jitter` pixels, with
- * the weights of a Gaussian. Classes of a dense net came out as noise without that, whatever blur and decay were, and
- * with noise added to the pixels too; random shifts, one a step, want many more steps. Whether a class's output rises
- * alone or against the mean of the others makes no difference that is seen.
+ * the weights of a Gaussian. Without that, classes of a dense net came out as noise, whatever blur and decay were;
+ * adding noise to the pixels instead changed nothing, and random shifts, one a step, want many more steps. Whether a
+ * class's output rises alone or against the mean of the others makes no difference that is seen.
  */
 #include "inside.h"
 

@@ -71,8 +71,9 @@ struct nn_layer {
 struct nn_pass {
     int rows;          /* samples, at most the module's batch */
     bool training;
-    uint64_t seed;     /* of dropout, with `step` */
+    uint64_t seed;     /* of dropout, with `step` and `micro` */
     uint32_t step;
+    uint32_t micro;    /* number of a micro-batch within its step */
     int set;           /* whose activations: from 0, below the module's sets; backward takes its forward pass's */
     bool keep_state;   /* in training: batch statistics as ever, but running moments stay as they are */
 };

@@ -1,6 +1,7 @@
 /*
  * dropout: in training each element is set to zero with probability p, the others divided by 1 - p (Srivastava et al.,
- * JMLR 2014); nothing in evaluation. The random numbers depend on seed, step, layer and element alone.
+ * JMLR 2014); nothing in evaluation. The random numbers depend on seed, step, layer and element alone, and on
+ * the micro-batch: those of a step have zeros of their own.
  */
 #include "kinds.h"
 
@@ -17,7 +18,7 @@ static struct mx_dropout describe(const struct nn_layer *l, const struct nn_plac
     return (struct mx_dropout){.p = p->pass->training ? (float)l->option[0] : 0.0f,
                                .key = {(uint32_t)p->pass->seed, (uint32_t)(p->pass->seed >> 32)},
                                .step = p->pass->step,
-                               .layer = (uint32_t)l->index};
+                               .layer = p->pass->micro << 16 | (uint32_t)l->index};
 }
 
 static enum st forward(const struct nn_layer *l, struct nn_place *p)

@@ -178,7 +178,7 @@ out:
 static struct nn_pass pass_of(const struct worker *w, int rows, int set)
 {
     return (struct nn_pass){.rows = rows, .training = w->team->training, .seed = w->team->train->options->seed,
-                            .step = (uint32_t)w->step, .set = set};
+                            .step = (uint32_t)w->step, .micro = (uint32_t)set, .set = set};
 }
 
 /* Waits, and adds up the losses that gathered on the device, in whole steps. */

@@ -274,6 +274,31 @@ static void test_sets_of_activations(void **state)
     FAILS(ST_INTERNAL, "no set -1 of activations", nn_module_backward(module, &pass[0], x[0], NULL));
 }
 
+/* Which of 64 elements a dropout layer leaves, as bits. */
+static uint64_t kept_by_dropout(uint32_t step, uint32_t micro)
+{
+    struct nn_pass pass = {.rows = 1, .training = true, .seed = 1, .step = step, .micro = micro};
+    struct mx_tensor y, ones = pair_random(1, 64, 1, 2).t;
+    uint64_t bits = 0;
+    OK(nn_module_forward(module, &pass, ones, &y));
+    const float *values = read_flat(y);
+    for (int i = 0; i < 64; i++)
+        bits |= (uint64_t)(values[i] != 0) << i;
+    return bits;
+}
+
+static void test_micro_batches_drop_out_apart(void **state)
+{
+    (void)state;
+    open_net("input 64; dropout 0.5; loss softmax");
+    open_module(1, 0);
+    uint64_t first = kept_by_dropout(3, 0);
+    assert_true(first != 0 && first != UINT64_MAX);
+    assert_true(kept_by_dropout(3, 1) != first && kept_by_dropout(3, 2) != kept_by_dropout(3, 1));
+    assert_true(kept_by_dropout(4, 0) != first);
+    assert_true(kept_by_dropout(3, 0) == first);
+}
+
 /* Any activation may lie between dense layers of either kind. By a provider that has kernels of its own for products
  * with a bias. */
 static void test_passes_without_bias_only_enqueue(void **state)
@@ -391,6 +416,7 @@ int main(void)
         TEST(test_dense_from_zero),
         TEST(test_a_pass_may_keep_the_state),
         TEST(test_sets_of_activations),
+        TEST(test_micro_batches_drop_out_apart),
         TEST(test_passes_without_bias_only_enqueue),
         TEST(test_read_and_write),
         TEST(test_tensors_that_are_not_there),

@@ -49,7 +49,7 @@ MUST_USE enum st store_picture_new(int w, int h, int channels, struct store_pict
 void store_picture_free(struct store_picture *p); /* frees the pixels */
 
 struct store_note {
-    const char *key, *value; /* a PNG text chunk: Latin-1 keyword of 1 to 79 characters, and text */
+    const char *key, *value; /* a PNG text chunk: ASCII keyword of 1 to 79 characters, and UTF-8 text */
 };
 
 MUST_USE enum st store_png_write(const char *path, const struct store_picture *p, const struct store_note *notes,
@@ -112,7 +112,7 @@ MUST_USE enum st store_tiles_draw(const struct store_tiles *tiles, struct store_
 /* Replaces a picture by one with a strip below it: lines of text (the first in bold), a histogram of the values (log
  * counts, bars in the colours of the map), and the scale of the map with its numbers. A picture narrower than the strip
  * is laid on the colour of gaps. */
-enum { STORE_STRIP_LINES = 3 };
+enum { STORE_STRIP_LINES = 3, STORE_STRIP_W = 600, STORE_STRIP_H_MAX = 288 }; /* pixels: at least, and at most */
 struct store_strip {
     const char *line[STORE_STRIP_LINES]; /* NULL: none; cut with an ellipsis where they do not fit */
     const float *values;

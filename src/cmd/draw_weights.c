@@ -59,6 +59,12 @@ static void lay_out_kernels(int in, int h, int w, struct layout *l)
     snprintf(l->what, sizeof l->what, "kernels of %d x %d: %d outputs down, %d inputs across", h, w, l->units, in);
 }
 
+/* Pixels that are left for tiles, with the strip below them. */
+static int tiles_side(const struct drawing *d)
+{
+    return (d->side_max ? d->side_max : STORE_SIDE_MAX) - STORE_STRIP_H_MAX;
+}
+
 bool lay_out(const struct drawing *d, const struct store_tensor *t, bool first, struct layout *out)
 {
     int64_t count = 1;
@@ -77,7 +83,7 @@ bool lay_out(const struct drawing *d, const struct store_tensor *t, bool first, 
     else
         lay_out_matrix(in, out);
     out->tiles.each = d->each;
-    out->tiles.side_max = d->side_max;
+    out->tiles.side_max = tiles_side(d);
     return true;
 }
 
@@ -88,7 +94,7 @@ static void say_what(const struct drawing *d, const struct render *r, struct ren
     const struct layout *l = r->layout;
     const struct store_tiles_facts *f = &out->facts;
     char cut[64] = "", epoch[32] = "", seed[40] = "";
-    int side = d->side_max ? d->side_max : STORE_SIDE_MAX;
+    int side = tiles_side(d);
     if (f->shown < l->tiles.n)
         snprintf(cut, sizeof cut, " (the first %d x %d of them)", f->rows, f->columns);
     else if (l->tiles.tile_h > side || l->tiles.tile_w > side) /* about: gaps take some pixels, too */

@@ -57,6 +57,25 @@ void add_chunk(struct text *file, const char *type, const char *head, size_t hea
     text_add_bytes(file, number, sizeof number);
 }
 
+static bool is_ascii(const char *words)
+{
+    while (*words && (unsigned char)*words < 0x80)
+        words++;
+    return *words == '\0';
+}
+
+/* tEXt is Latin-1, which ASCII is, too; iTXt is UTF-8: no compression (two bytes), no language, no translated key. */
+static void add_note(struct text *file, const struct store_note *item, size_t key_len)
+{
+    static const char nothing[5] = {0};
+    char head[KEY_MAX + sizeof nothing];
+    bool ascii = is_ascii(item->value);
+    size_t more = ascii ? 1 : sizeof nothing;
+    memcpy(head, item->key, key_len);
+    memcpy(head + key_len, nothing, more);
+    add_chunk(file, ascii ? "tEXt" : "iTXt", head, key_len + more, item->value, strlen(item->value));
+}
+
 enum st add_notes(struct text *file, const struct store_note *notes, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -64,7 +83,7 @@ enum st add_notes(struct text *file, const struct store_note *notes, int n)
         if (key_len < 1 || key_len > KEY_MAX)
             return st_fail(ST_INTERNAL, "text chunk with a key of %zu characters; 1 to %d are allowed", key_len,
                            KEY_MAX);
-        add_chunk(file, "tEXt", notes[i].key, key_len + 1, notes[i].value, strlen(notes[i].value));
+        add_note(file, &notes[i], key_len);
     }
     return ST_OK;
 }

@@ -13,8 +13,7 @@ enum {
     PAD = 12,
     LINE = 22,
     STRIP_H = 96,
-    STRIP_W = 600, /* at least */
-    GROW_FROM = 1200, GROW_MOST = 3,
+    GROW_FROM = 1200, GROW_MOST = STORE_STRIP_H_MAX / STRIP_H,
 };
 
 struct histogram {
@@ -158,7 +157,7 @@ enum st store_strip_add(struct store_picture *p, const struct store_strip *strip
     struct canvas *c = NULL;
     struct store_picture below = {0}, whole = {0};
     const double k = fmin(GROW_MOST, fmax(1, (double)p->w / GROW_FROM));
-    const int w = p->w > STRIP_W ? p->w : STRIP_W;
+    const int w = p->w > STORE_STRIP_W ? p->w : STORE_STRIP_W;
     TRY(canvas_open(&c));
     TRY(draw_strip(c, strip, w, k));
     TRY(canvas_end(c, &below));

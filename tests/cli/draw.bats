@@ -98,6 +98,22 @@ look()
     [ "$(look text one-pictures/pictures/weights-00-w.png tiles)" = '1 in 1 rows and 1 columns' ]
 }
 
+@test "a run whose weights are no numbers is drawn all the same" {
+    trained run
+    look spoil run
+    run --separate-stderr "$CLUTCH" draw run --units 2
+    [ "$status" = 0 ] || fail "$stderr"
+    [[ $(complaints) == 'clutch: inputs that excite units were not made: '* ]]
+    [ "$(look text run/pictures/weights-00-0.weight.png 'not finite')" = 1 ]
+    look page run
+}
+
+@test "a name in letters beyond ASCII comes back" {
+    printf 'input 1x28x28\ndense 4\nrelu\ndense 10\nloss softmax\n' >Größe.net
+    good train Größe.net --data digits --limit 128 --epochs 1 --out run
+    [ "$(look text run/pictures/weights-00-0.weight.png net)" = Größe.net ]
+}
+
 @test "kernels and colour, of a file that is no run's" {
     look make color.safetensors color
     good draw color.safetensors --input 3x6x6
@@ -109,20 +125,29 @@ look()
     [ "$(look text out/pictures/weights-02-c.png tiles)" = '84 in 12 rows and 7 columns' ]
     good draw kernels.safetensors --out out --range tile
     [[ $output == *'a range for each tile'* ]]
+}
+
+@test "no picture is larger than asked for" {
     look make large.safetensors large
     good draw large.safetensors --input 1x28x28
+    [[ $output == *"5000 outputs down, 8 inputs across (cut at 3808 pixels)"* ]]
     local name size
-    for name in 00-a 01-b; do
+    for name in 00-a 01-b 02-c 03-d; do
         for size in $(look size large-pictures/pictures/weights-$name.png); do
             [ "$size" -le 4096 ]
         done
     done
+    good draw large.safetensors --input 1x28x28 --side 1024
+    for size in $(look size large-pictures/pictures/weights-01-b.png); do
+        [ "$size" -le 1024 ]
+    done
+    [ "$(look text large-pictures/pictures/weights-01-b.png tiles)" = '33489 in 183 rows and 183 columns' ]
 }
 
 @test "what draw refuses" {
     refused '--range is '"'nothing', must be layer or tile" draw run --range nothing
     refused '--units is 401, must be from 0 to 400' draw run --units 401
-    refused '--side is 10, must be from 256 to 16000' draw run --side 10
+    refused '--side is 10, must be from 1024 to 16000' draw run --side 10
     refused 'run is not a run folder: there is no such folder' draw run
     look make v.safetensors vector
     refused 'v.safetensors has no tensor of two dimensions or more' draw v.safetensors

@@ -1,7 +1,7 @@
 """What tests look for in the pictures of a run, through readers that are not ours: Pillow, numpy, Python's HTML parser.
 
 drawn.py weights RUN | motion RUN FRAMES | page FOLDER | confusion RUN ACCURACY | make FILE KIND | text PNG KEY |
-pixel PNG | size PNG"""
+pixel PNG | size PNG | spoil RUN"""
 import csv
 import glob
 import html.parser
@@ -170,8 +170,19 @@ def make(path, kind):
             "color": {"w": random.standard_normal((5, 3 * 6 * 6))},
             "kernels": {"a": random.standard_normal((8, 1, 5, 5)), "b": random.standard_normal((8, 3, 5, 5)),
                         "c": random.standard_normal((12, 7, 3, 3)), "d": random.standard_normal((4, 5, 3))},
-            "large": {"a": random.standard_normal((1024, 784)), "b": random.standard_normal((512, 512, 3, 3))}}
+            "large": {"a": random.standard_normal((1024, 784)), "b": random.standard_normal((512, 512, 3, 3)),
+                      "c": random.standard_normal((5000, 8)), "d": random.standard_normal((3, 6000))}}
     write_tensors(path, made[kind])
+
+
+def spoil(run):
+    """Makes one weight of each matrix no number."""
+    path = os.path.join(run, "model.safetensors")
+    values = {name: numpy.array(value) for name, value in tensors(path).items() if not name.endswith("tracked")}
+    for value in values.values():
+        if value.ndim > 1:
+            value[0, 0] = numpy.nan
+    write_tensors(path, values)
 
 
 def main():
@@ -184,6 +195,8 @@ def main():
         check_page(*rest)
     elif what == "confusion":
         check_confusion(rest[0], float(rest[1]))
+    elif what == "spoil":
+        spoil(*rest)
     elif what == "make":
         make(*rest)
     elif what == "text":

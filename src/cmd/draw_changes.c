@@ -11,9 +11,11 @@
 #include <string.h>
 
 enum {
-    FRAMES_MAX = 40,
-    MOVED = 16,          /* units shown as those that changed most */
-    MOTION_SIDE = 512,   /* pixels that frames are enlarged to, and tiles they show: a file has many of them */
+    FRAMES_LEAST = 2, FRAMES_MAX = 40,
+    FRAMES_BYTES = 1 << 29, /* of weights, all frames together: more of them are thinned out */
+    MOVED = 16,             /* units shown as those that changed most */
+    MOTION_SIDE = 512,      /* pixels that frames are enlarged to, the most they have, and tiles they show: a file has */
+    MOTION_SIDE_MAX = 1024, /* many of them */
     MOTION_TILES = 100,
     FRAME_MS = 400, LAST_MS = 2000,
 };
@@ -231,6 +233,7 @@ static enum st draw_motion(const struct change *c, const struct snapshots *all)
     char frames[16], file[STORE_NAME_MAX + 96], caption[700];
     l.tiles.each = false;
     l.tiles.side_wanted = MOTION_SIDE;
+    l.tiles.side_max = MOTION_SIDE_MAX;
     if (l.tiles.n == l.units && l.units > MOTION_TILES) {
         l.tiles.n = MOTION_TILES;
         snprintf(l.what, sizeof l.what, "the first %d of %d units", MOTION_TILES, l.units);
@@ -289,6 +292,18 @@ out:
     return s;
 }
 
+static int frames_that_fit(const struct store_tensor *tensor, int n)
+{
+    double bytes = 1;
+    for (int i = 0; i < n; i++) {
+        double count = drawn_number(tensor, i) < 0 ? 0 : sizeof(float);
+        for (int k = 0; k < tensor[i].rank; k++)
+            count *= (double)tensor[i].shape[k];
+        bytes += count;
+    }
+    return (int)fmax(FRAMES_LEAST, fmin(FRAMES_MAX, FRAMES_BYTES / bytes));
+}
+
 enum st draw_changes(struct drawing *d, const char *kind, const struct store_tensor *tensor, int n)
 {
     enum st s = ST_OK;
@@ -297,7 +312,7 @@ enum st draw_changes(struct drawing *d, const char *kind, const struct store_ten
     bool of_net = strcmp(kind, "weights") == 0;
     if (!d->run)
         return ST_OK;
-    TRY(snapshots_open(d->run, FRAMES_MAX, &all));
+    TRY(snapshots_open(d->run, frames_that_fit(tensor, n), &all));
     for (int i = 0; all.n > 0 && i < n; i++) {
         int number = drawn_number(tensor, i);
         if (number < 0 || !lay_out(d, &tensor[i], of_net && number == 0, &l))

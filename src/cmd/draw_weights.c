@@ -94,7 +94,7 @@ static void say_what(const struct drawing *d, const struct render *r, struct ren
     const struct layout *l = r->layout;
     const struct store_tiles_facts *f = &out->facts;
     char cut[64] = "", epoch[32] = "", seed[40] = "";
-    int side = tiles_side(d);
+    int side = l->tiles.side_max;
     if (f->shown < l->tiles.n)
         snprintf(cut, sizeof cut, " (the first %d x %d of them)", f->rows, f->columns);
     else if (l->tiles.tile_h > side || l->tiles.tile_w > side) /* about: gaps take some pixels, too */

@@ -1,6 +1,8 @@
 /* How fast a placement is expected to be, in four ways of training it. */
 #include "inside.h"
 
+static const double rounding = 1e-9; /* sums in another order */
+
 double layer_ns(const struct plan_costs *c, int device, int layer)
 {
     const struct plan_layer_cost *cost = &c->cost[(size_t)device * (size_t)c->layers + (size_t)layer];
@@ -152,6 +154,6 @@ enum st plan_rate(const struct nn_net *net, const struct plan_costs *c, const in
     p->exact = rate(sum + messages);
     p->pipeline = rate(sum / micro_batches + (micro_batches - 1) * most / micro_batches + messages);
     p->bound = most > 0 ? sum / most : 1;
-    p->single_is_best = p->exact_single >= p->decoupled;
+    p->single_is_best = p->exact_single >= (1 - rounding) * p->decoupled;
     return ST_OK;
 }

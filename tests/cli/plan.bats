@@ -23,7 +23,7 @@ assert all(x["compute_ms"] > 0 and 0 < x["busy"] <= 1.0001 and x["memory_bytes"]
 assert near(d["bound"], sum(x["compute_ms"] for x in m) / max(x["compute_ms"] for x in m)), d
 assert r["exact"] <= 1.0001 * r["pipeline"] and r["exact"] <= 1000.1 / sum(x["compute_ms"] for x in m), d
 assert r["decoupled"] <= 1000.1 / max(x["compute_ms"] for x in m), d
-assert d["single_is_best"] == (r["exact_single"] >= r["decoupled"]), d
+assert d["single_is_best"] == (r["exact_single"] >= (1 - 1e-8) * r["decoupled"]), d
 assert m[-1]["coupling_ms"] == 0, m
 END
 }

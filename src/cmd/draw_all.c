@@ -77,14 +77,16 @@ static int all_notes(const struct drawing *d, const struct store_note *notes, in
     return k;
 }
 
-enum st drawing_write(struct drawing *d, struct picture p, const struct store_picture *image,
-                      const struct store_note *notes, int n)
+/* Of `motion` where that is not NULL, else of `image`. */
+static enum st write_picture(struct drawing *d, struct picture p, const struct store_picture *image,
+                             const struct store_motion *motion, const struct store_note *notes, int n)
 {
     enum st s = ST_OK;
     char path[PATH_MAX], room[2][24];
     struct store_note all[NOTES_MAX];
+    int count = all_notes(d, notes, n, all, room);
     TRY(drawing_path(d, p.file, path));
-    TRY(store_png_write(path, image, all, all_notes(d, notes, n, all, room)));
+    TRY(motion ? store_apng_write(path, motion, all, count) : store_png_write(path, image, all, count));
     p.w = image->w;
     p.h = image->h;
     TRY(drawing_add(d, &p));
@@ -92,19 +94,16 @@ out:
     return s;
 }
 
+enum st drawing_write(struct drawing *d, struct picture p, const struct store_picture *image,
+                      const struct store_note *notes, int n)
+{
+    return write_picture(d, p, image, NULL, notes, n);
+}
+
 enum st drawing_write_motion(struct drawing *d, struct picture p, const struct store_motion *motion,
                              const struct store_note *notes, int n)
 {
-    enum st s = ST_OK;
-    char path[PATH_MAX], room[2][24];
-    struct store_note all[NOTES_MAX];
-    TRY(drawing_path(d, p.file, path));
-    TRY(store_apng_write(path, motion, all, all_notes(d, notes, n, all, room)));
-    p.w = motion->frame[0].w;
-    p.h = motion->frame[0].h;
-    TRY(drawing_add(d, &p));
-out:
-    return s;
+    return write_picture(d, p, &motion->frame[0], motion, notes, n);
 }
 
 /* The weights of one of the run's files, as they are and as they changed. */

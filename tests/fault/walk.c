@@ -429,7 +429,7 @@ static void test_drawing_while_training(void **state)
     (void)state;
     int quiet = 0;
     need_clutch();
-    for (long n = first_folder; quiet < QUIET; n = after(n, 3)) {
+    for (long n = first_folder; quiet < QUIET; n = after(n, 6)) {
         assert_true(n < FAULTS_MAX);
         remove_folder("run");
         int code = run_clutch(n, DRAWN "run");
@@ -450,7 +450,7 @@ static void test_drawing(void **state)
     need_clutch();
     remove_folder("run");
     assert_int_equal(run_clutch(0, DRAWN "run"), 0);
-    for (long n = 1; quiet < QUIET || n < LEAST; n = after(n, 4)) {
+    for (long n = 1; quiet < QUIET || n < LEAST; n = after(n, 8)) {
         assert_true(n < FAULTS_MAX);
         remove_folder("drawn");
         int code = run_clutch(n, "draw run --units 2 --out drawn");

@@ -14,8 +14,8 @@ enum {
     FRAMES_LEAST = 2, FRAMES_MAX = 40,
     FRAMES_BYTES = 1 << 29, /* of weights, all frames together: more of them are thinned out */
     MOVED = 16,             /* units shown as those that changed most */
-    MOTION_SIDE = 512,      /* pixels that frames are enlarged to, the most they have, and tiles they show: a file has */
-    MOTION_SIDE_MAX = 1024, /* many of them */
+    MOTION_SIDE = 512,      /* pixels that frames are enlarged to, the most they have, and tiles they show: a file */
+    MOTION_SIDE_MAX = 1024, /* has many of them */
     MOTION_TILES = 100,
     FRAME_MS = 400, LAST_MS = 2000,
 };

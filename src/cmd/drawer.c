@@ -187,7 +187,8 @@ void drawer_close(struct drawer *d)
         note("%d of %d frames of weights were left out: training was faster than they were written", d->skipped,
              d->skipped + d->kept + d->lost);
     if (d->lost)
-        note("%d frames of weights were not kept or drawn; the first: %s", d->lost, d->problem);
+        note("%d of %d frames of weights were not kept or drawn; the first: %s", d->lost,
+             d->skipped + d->kept + d->lost, d->problem);
     monitor_close(d->monitor);
     mem_free(d);
 }

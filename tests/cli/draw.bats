@@ -37,7 +37,7 @@ look()
     mkdir run && touch run/snapshots
     run --separate-stderr "$CLUTCH" train "$NET" --data digits --limit 128 --epochs 2 --out run --force
     [ "$status" = 0 ] && [ -s run/model.safetensors ] && [ "$(wc -l <run/metrics.jsonl)" = 2 ]
-    [[ $(complaints) == *'frames of weights were not kept or drawn; the first: '*run/snapshots* ]]
+    [[ $(complaints) == *' frames of weights were not kept or drawn; the first: '*run/snapshots* ]]
 }
 
 @test "draw adds what the net makes of the test set" {

@@ -47,6 +47,9 @@ struct store_picture {
 
 MUST_USE enum st store_picture_new(int w, int h, int channels, struct store_picture *out);
 void store_picture_free(struct store_picture *p); /* frees the pixels */
+/* Between pixels that lie together and planes of bytes, (C, H, W), as data has them. planes: (channels, h, w). */
+void store_picture_planes(const struct store_picture *p, uint8_t *planes);
+MUST_USE enum st store_picture_of_planes(const uint8_t *planes, int channels, int h, int w, struct store_picture *out);
 
 struct store_note {
     const char *key, *value; /* a PNG text chunk: ASCII keyword of 1 to 79 characters, and UTF-8 text */

@@ -239,7 +239,7 @@ MUST_USE enum st train_load(struct train *t, const char *path);
 struct train_matrices {
     struct arena arena;
     struct store_tensor *tensor; /* in the arena, as are their values */
-    int n;
+    int n, own;                  /* all, and the first of them that are the net's */
 };
 MUST_USE enum st train_matrices_read(struct train *t, struct train_matrices *out);
 uint64_t train_matrices_bytes(const struct train *t); /* of their values */

@@ -120,7 +120,7 @@ static enum st open_test(const struct wishes *w, const struct run_facts *f, stru
 {
     enum st s = ST_OK;
     const char *word = w->data ? w->data : f->data;
-    TRY(st_context(data_open(word, f->options.seed, set), "--no-data draws what needs none; with data"));
+    TRY(st_context(data_open(word, f->options.seed, set), "the run's data is not here (--no-data draws what needs none)"));
     const struct data_set *d = *set;
     if (d->c != f->channels || d->h != f->height || d->w != f->width || d->classes > f->class_count)
         TRY(st_fail(ST_INPUT, "the pictures of %s are %dx%dx%d of %d classes, those of the run %dx%dx%d of %d",

@@ -55,15 +55,14 @@ static enum st open_one(struct snapshots *all, const char *folder, int epoch)
 
 enum st snapshots_open(const char *folder, int most, struct snapshots *out)
 {
-    enum { LISTED_MAX = 100000 };
     enum st s = ST_OK;
-    char path[PATH_MAX], **name = NULL;
-    int listed = 0, n = 0;
+    char path[PATH_MAX], **name;
+    size_t listed;
+    int n = 0;
     *out = (struct snapshots){0};
     TRY(store_path(folder, "snapshots", path, sizeof path));
-    TRY(NEW(name, LISTED_MAX));
-    TRY(dir_list(path, ending, LISTED_MAX, &out->arena, name, &listed));
-    for (int i = 0; i < listed; i++)
+    TRY(dir_list_all(path, ending, &out->arena, &name, &listed));
+    for (size_t i = 0; i < listed; i++)
         if (epoch_of(name[i]) >= 0)
             name[n++] = name[i];
     int taken = n < most ? n : most;
@@ -74,7 +73,6 @@ enum st snapshots_open(const char *folder, int most, struct snapshots *out)
     for (int i = 0; i < taken; i++) /* evenly, both ends among them */
         TRY(open_one(out, folder, epoch_of(name[taken > 1 ? (int)((int64_t)i * (n - 1) / (taken - 1)) : 0])));
 out:
-    mem_free(name);
     if (s != ST_OK)
         snapshots_close(out);
     return s;

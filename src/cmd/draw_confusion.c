@@ -179,16 +179,6 @@ static uint32_t sort_mistakes(struct verdicts *v)
     return n;
 }
 
-enum st picture_of_planes(const struct drawing *d, const uint8_t *planes, struct store_picture *out)
-{
-    int channels = d->input[0], hw = d->input[1] * d->input[2];
-    enum st s = store_picture_new(d->input[2], d->input[1], channels, out);
-    for (int i = 0; s == ST_OK && i < hw; i++)
-        for (int k = 0; k < channels; k++)
-            out->pixels[i * channels + k] = planes[k * hw + i];
-    return s;
-}
-
 static enum st write_mistakes(const struct drawing *d, const struct verdicts *v, uint32_t n)
 {
     enum st s = ST_OK;
@@ -222,7 +212,7 @@ static enum st draw_mistakes(struct drawing *d, struct verdicts *v)
     TRY(write_mistakes(d, v, all));
     for (uint32_t i = 0; i < n; i++) {
         const struct verdict *m = &v->all[i];
-        TRY(picture_of_planes(d, v->test->pixels + m->picture * size, &one[i]));
+        TRY(store_picture_of_planes(v->test->pixels + m->picture * size, d->input[0], d->input[1], d->input[2], &one[i]));
         snprintf(caption[i], sizeof caption[i], "%s\nas %s %.0f %%",
                  d->facts->class_name[v->test->labels[m->picture]], d->facts->class_name[m->taken_for],
                  100 * (double)m->certainty);
@@ -246,7 +236,7 @@ enum st draw_confusion(struct drawing *d, const struct draw_test *t)
     struct verdicts v;
     TRY(judge_all(d, t, &v));
     TRY(draw_matrix(d, &v));
-    if (d->input[0] == 1 || d->input[0] == 3)
+    if (shows_pictures(d))
         TRY(draw_mistakes(d, &v));
 out:
     return s;

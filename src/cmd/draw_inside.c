@@ -239,11 +239,15 @@ out:
 
 static enum st card_picture(const struct drawing *d, const float *pixels, struct store_picture *out)
 {
-    int channels = d->input[0], hw = d->input[1] * d->input[2];
-    enum st s = store_picture_new(d->input[2], d->input[1], channels, out);
-    for (int i = 0; s == ST_OK && i < hw; i++)
-        for (int k = 0; k < channels; k++)
-            out->pixels[i * channels + k] = (uint8_t)lroundf(255 * fminf(1, fmaxf(0, pixels[k * hw + i])));
+    enum st s = ST_OK;
+    uint8_t *planes;
+    size_t size = (size_t)d->input[0] * (size_t)d->input[1] * (size_t)d->input[2];
+    TRY(NEW(planes, size));
+    for (size_t i = 0; i < size; i++)
+        planes[i] = (uint8_t)lroundf(255 * fminf(1, fmaxf(0, pixels[i])));
+    TRY(store_picture_of_planes(planes, d->input[0], d->input[1], d->input[2], out));
+out:
+    mem_free(planes);
     return s;
 }
 
@@ -295,7 +299,7 @@ enum st draw_inputs(struct drawing *d, const struct draw_test *t)
     enum st s = ST_OK;
     struct numbers all = {0};
     int depth[DEPTHS_MAX], n = choose_depths(t->net, depth);
-    if (d->input[0] != 1 && d->input[0] != 3)
+    if (!shows_pictures(d))
         return ST_OK;
     TRY(NEW(all.tensor, (size_t)n));
     for (int k = n - 1; k >= 0; k--) { /* the classes first */

@@ -18,6 +18,7 @@ enum {
 struct frame {
     struct train_matrices weights;
     int epoch;
+    bool last; /* of the run: drawer_finish draws it with all else */
 };
 
 struct drawer {
@@ -54,24 +55,15 @@ static bool behind(struct drawer *d)
     return more;
 }
 
-/* Couplings' tensors stand behind those of the net. */
-static int net_tensors(const struct train_matrices *m)
-{
-    int n = 0;
-    while (n < m->n && strncmp(m->tensor[n].name, "cut", 3) != 0)
-        n++;
-    return n;
-}
-
 /* Pictures show the latest weights: those of a frame that others wait behind would be drawn over at once. */
 static enum st keep_and_draw(struct drawer *d, const struct frame *f)
 {
     enum st s = ST_OK;
     struct drawing drawing;
-    int own = net_tensors(&f->weights);
+    int own = f->weights.own;
     drawing_of_run(d->folder, d->folder, d->facts, f->epoch, &drawing);
     TRY(keep(d, f));
-    if (behind(d))
+    if (f->last || behind(d))
         goto out;
     TRY(draw_weights(&drawing, "weights", f->weights.tensor, own));
     TRY(draw_weights(&drawing, "coupling", f->weights.tensor + own, f->weights.n - own));
@@ -107,12 +99,14 @@ static void work(void *user)
 
 /* ---- its owner --------------------------------------------------------------------------------------------------- */
 
-static enum st take(struct drawer *d, struct train *t, bool wait)
+/* `must`: not to be left out. */
+static enum st take(struct drawer *d, struct train *t, bool must)
 {
     enum st s = ST_OK;
-    struct frame f = {.epoch = train_epochs_done(t)};
+    int epoch = train_epochs_done(t);
+    struct frame f = {.epoch = epoch, .last = epoch == d->facts->options.epochs};
     monitor_enter(d->monitor);
-    while (wait && d->waiting == d->most)
+    while (must && d->waiting == d->most)
         monitor_wait(d->monitor);
     bool room = d->waiting < d->most;
     d->skipped += !room;

@@ -33,6 +33,12 @@ struct drawing {
 void drawing_of_run(const char *run, const char *folder, const struct run_facts *f, int epoch, struct drawing *out);
 void drawing_close(struct drawing *d); /* accepts one of zeros */
 
+/* Whether inputs can be shown as they are: grey or in colour. */
+static inline bool shows_pictures(const struct drawing *d)
+{
+    return d->input[0] == 1 || d->input[0] == 3;
+}
+
 /* Path of a file of the drawing, "pictures/NAME", made from a format; `out` holds PATH_MAX bytes. */
 MUST_USE enum st drawing_path(const struct drawing *d, const char *file, char *out);
 /* Adds a picture that was written; texts are copied. */
@@ -116,9 +122,6 @@ struct draw_test {
 MUST_USE enum st draw_confusion(struct drawing *d, const struct draw_test *t);
 MUST_USE enum st draw_dissimilarity(struct drawing *d, const struct draw_test *t);
 MUST_USE enum st draw_inputs(struct drawing *d, const struct draw_test *t);
-/* A picture of the data, from planes of bytes. Caller frees. */
-MUST_USE enum st picture_of_planes(const struct drawing *d, const uint8_t *planes, struct store_picture *out);
-
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 /* What needs neither data nor a device. */

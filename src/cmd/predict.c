@@ -18,10 +18,7 @@ static enum st read_image(const char *path, const struct run_facts *f, uint8_t *
     if (p.w != f->width || p.h != f->height)
         TRY(st_fail(ST_INPUT, "%s is %d pixels wide and %d high; the run takes %d and %d", path, p.w, p.h, f->width,
                     f->height));
-    size_t hw = (size_t)p.w * (size_t)p.h, channels = (size_t)f->channels;
-    for (size_t i = 0; i < hw; i++)
-        for (size_t k = 0; k < channels; k++)
-            planes[k * hw + i] = p.pixels[i * channels + k];
+    store_picture_planes(&p, planes);
 out:
     store_picture_free(&p);
     return s;

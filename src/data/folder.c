@@ -259,14 +259,11 @@ static enum st read_sample(const struct sample *one, const struct data_set *set,
     enum st s = ST_OK;
     char path[PATH_MAX];
     struct store_picture p = {0};
-    size_t hw = (size_t)set->h * (size_t)set->w, channels = (size_t)set->c;
     TRY(store_path(one->folder, one->name, path, sizeof path));
     TRY(store_png_read(path, set->c, &p));
     if (p.w != set->w || p.h != set->h)
         TRY(st_fail(ST_INPUT, "%s changed its size while it was read", path));
-    for (size_t c = 0; c < channels; c++)
-        for (size_t i = 0; i < hw; i++)
-            planes[c * hw + i] = p.pixels[i * channels + c];
+    store_picture_planes(&p, planes);
 out:
     store_picture_free(&p);
     return s;

@@ -32,6 +32,24 @@ void store_picture_free(struct store_picture *p)
     *p = (struct store_picture){0};
 }
 
+void store_picture_planes(const struct store_picture *p, uint8_t *planes)
+{
+    size_t hw = (size_t)p->h * (size_t)p->w, channels = (size_t)p->channels;
+    for (size_t c = 0; c < channels; c++)
+        for (size_t i = 0; i < hw; i++)
+            planes[c * hw + i] = p->pixels[i * channels + c];
+}
+
+enum st store_picture_of_planes(const uint8_t *planes, int channels, int h, int w, struct store_picture *out)
+{
+    enum st s = store_picture_new(w, h, channels, out);
+    size_t hw = (size_t)h * (size_t)w, n = (size_t)channels;
+    for (size_t c = 0; s == ST_OK && c < n; c++)
+        for (size_t i = 0; i < hw; i++)
+            out->pixels[i * n + c] = planes[c * hw + i];
+    return s;
+}
+
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 void put_u32(char *big_endian, uint32_t v)

@@ -249,12 +249,13 @@ enum st train_matrices_read(struct train *t, struct train_matrices *out)
     if (!l.tensor)
         TRY(ST_MEMORY);
     TRY(add_matrices(&l, t->net, "", t, NULL));
+    int own = l.n;
     for (int k = 0; k < cut_count(t); k++)
         for (int i = 0; coupling_of(t, k) && i < sg_net_count(coupling_of(t, k)); i++) {
             coupling_prefix("", k, i, prefix, sizeof prefix);
             TRY(add_matrices(&l, sg_net(coupling_of(t, k), i), prefix, t, sg_module(coupling_of(t, k), i)));
         }
-    *out = (struct train_matrices){.arena = l.arena, .tensor = l.tensor, .n = l.n};
+    *out = (struct train_matrices){.arena = l.arena, .tensor = l.tensor, .n = l.n, .own = own};
     l.arena = (struct arena){0};
 out:
     arena_free(&l.arena);

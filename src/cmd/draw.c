@@ -120,7 +120,8 @@ static enum st open_test(const struct wishes *w, const struct run_facts *f, stru
 {
     enum st s = ST_OK;
     const char *word = w->data ? w->data : f->data;
-    TRY(st_context(data_open(word, f->options.seed, set), "the run's data is not here (--no-data draws what needs none)"));
+    TRY(st_context(data_open(word, f->options.seed, set),
+                   "no data to ask the net about (--no-data draws what needs none)"));
     const struct data_set *d = *set;
     if (d->c != f->channels || d->h != f->height || d->w != f->width || d->classes > f->class_count)
         TRY(st_fail(ST_INPUT, "the pictures of %s are %dx%dx%d of %d classes, those of the run %dx%dx%d of %d",
@@ -152,7 +153,7 @@ static enum st draw_folder(const struct wishes *w)
     enum st s = ST_OK;
     const char *run = w->positional[0];
     char model[PATH_MAX];
-    int epoch;
+    json_t *metrics = NULL;
     struct run_facts facts = {0};
     struct nn_net *net = NULL;
     struct device_hold hold = {0};
@@ -167,10 +168,10 @@ static enum st draw_folder(const struct wishes *w)
     TRY(store_path(run, "model.safetensors", model, sizeof model));
     if (!file_exists(model))
         TRY(st_fail(ST_INPUT, "%s has no model.safetensors, which is written after each epoch", run));
-    TRY(last_epoch(run, &epoch));
+    TRY(metrics_read(run, &metrics));
     if (!w->no_data)
         TRY(open_test(w, &facts, &hold, &test, &set));
-    drawing_of_run(run, w->out ? w->out : run, &facts, epoch, &d);
+    drawing_of_run(run, w->out ? w->out : run, &facts, (int)metrics_last(metrics, "epoch"), &d);
     wish(w, &d);
     TRY(make_folders(&d));
     TRY(draw_run(&d, w->positional + 1, w->runs - 1));
@@ -179,6 +180,7 @@ static enum st draw_folder(const struct wishes *w)
     TRY(draw_page(&d));
     TRY(print(&d, w));
 out:
+    json_decref(metrics);
     drawing_close(&d);
     data_free(set);
     device_close(&hold);

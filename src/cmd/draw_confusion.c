@@ -212,7 +212,8 @@ static enum st draw_mistakes(struct drawing *d, struct verdicts *v)
     TRY(write_mistakes(d, v, all));
     for (uint32_t i = 0; i < n; i++) {
         const struct verdict *m = &v->all[i];
-        TRY(store_picture_of_planes(v->test->pixels + m->picture * size, d->input[0], d->input[1], d->input[2], &one[i]));
+        TRY(store_picture_of_planes(v->test->pixels + m->picture * size, d->input[0], d->input[1], d->input[2],
+                                    &one[i]));
         snprintf(caption[i], sizeof caption[i], "%s\nas %s %.0f %%",
                  d->facts->class_name[v->test->labels[m->picture]], d->facts->class_name[m->taken_for],
                  100 * (double)m->certainty);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { METRICS_BYTES_MAX = 1 << 28, RUNS_MAX = 16 };
+enum { RUNS_MAX = 16 };
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -22,42 +22,15 @@ static void history_close(struct history *h)
     *h = (struct history){0};
 }
 
-/* Lines that are no JSON are passed over: a run may be writing the last one. */
 static enum st history_open(const char *run, struct history *out)
 {
     enum st s = ST_OK;
-    char path[PATH_MAX], *text = NULL;
-    size_t len;
-    *out = (struct history){.line = json_array(), .name = run};
-    TRY(json_check(out->line));
-    TRY(store_path(run, "metrics.jsonl", path, sizeof path));
-    TRY(file_read(path, METRICS_BYTES_MAX, &text, &len));
-    for (char *line = text; *line;) {
-        size_t n = strcspn(line, "\n");
-        json_t *one = json_loadb(line, n, 0, NULL);
-        if (one)
-            json_array_append_new(out->line, one);
-        line += n + (line[n] != '\0');
-    }
+    *out = (struct history){.name = run};
+    TRY(metrics_read(run, &out->line));
     out->n = (int)json_array_size(out->line);
     if (out->n > 0)
         out->modules = (int)json_array_size(json_object_get(json_array_get(out->line, 0), "modules"));
 out:
-    mem_free(text);
-    if (s != ST_OK)
-        history_close(out);
-    return s;
-}
-
-enum st last_epoch(const char *run, int *epoch)
-{
-    struct history h;
-    enum st s = history_open(run, &h);
-    if (s == ST_OK) {
-        const json_t *last = json_array_get(h.line, json_array_size(h.line) - 1);
-        *epoch = (int)json_integer_value(json_object_get(last, "epoch"));
-        history_close(&h);
-    }
     return s;
 }
 

@@ -206,13 +206,12 @@ void drawer_finish(struct drawer *d, bool quiet)
 {
     enum st s = ST_OK;
     struct run_facts f = {0};
-    int epoch;
     if (!d)
         return;
     const char *folder = d->folder;
+    int epoch = d->facts->options.epochs; /* a run that ends well has trained them all */
     drawer_close(d);
     TRY(run_facts_read(folder, &f)); /* as it was written, which is what the page shows */
-    TRY(last_epoch(folder, &epoch));
     TRY(draw_rest(folder, &f, epoch, quiet));
 out:
     if (s != ST_OK)

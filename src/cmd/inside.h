@@ -151,4 +151,10 @@ MUST_USE enum st run_facts_read(const char *folder, struct run_facts *out);
 MUST_USE enum st run_facts_net(const char *folder, const struct run_facts *f, struct nn_net **out);
 void run_facts_free(struct run_facts *f);
 
+/* The lines of a run's metrics.jsonl, as an array; those that are no JSON are passed over, for a run may be writing
+ * one. None where there is no such file. Caller decrefs. */
+MUST_USE enum st metrics_read(const char *run, json_t **lines);
+/* A number of the last line; 0 where there is none. */
+double metrics_last(const json_t *lines, const char *name);
+
 #endif

@@ -103,8 +103,6 @@ void render_notes(struct rendering *r, const char *layer, struct store_note out[
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
-/* The last epoch in metrics.jsonl. */
-MUST_USE enum st last_epoch(const char *run, int *epoch);
 /* Loss and accuracy by epoch and by time, those of other runs over them; and how modules and cuts did. */
 MUST_USE enum st draw_curves(struct drawing *d, const char *const *other, int others);
 /* What devices and threads did, from trace.json: of this run and of others below it. */

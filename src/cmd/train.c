@@ -310,26 +310,6 @@ out:
     return s;
 }
 
-/* Training seconds of the last line of metrics.jsonl; 0 where there is none. */
-static double seconds_before(const char *folder)
-{
-    char path[PATH_MAX], *text = NULL;
-    size_t len;
-    double seconds = 0;
-    if (store_path(folder, "metrics.jsonl", path, sizeof path) != ST_OK || !file_exists(path) ||
-        file_read(path, 1 << 28, &text, &len) != ST_OK)
-        return 0;
-    for (char *line = text; *line;) {
-        size_t n = strcspn(line, "\n");
-        json_t *one = json_loadb(line, n, 0, NULL);
-        seconds = fmax(seconds, json_number_value(json_object_get(one, "seconds")));
-        json_decref(one);
-        line += n + (line[n] != '\0');
-    }
-    mem_free(text);
-    return seconds;
-}
-
 /* Sums in another order round otherwise: a resumed run then ends near the same place, but not on the same bits. Devices
  * that were asked for now are no news. */
 static void note_changes(const struct session *c, bool other_devices)
@@ -352,6 +332,7 @@ static enum st resume(struct session *c, const struct wishes *w)
 {
     enum st s = ST_OK;
     char path[PATH_MAX];
+    json_t *metrics = NULL;
     struct run_facts *f = &c->facts;
     TRY(run_facts_read(w->resume, f));
     TRY(run_facts_net(w->resume, f, &c->net));
@@ -371,10 +352,12 @@ static enum st resume(struct session *c, const struct wishes *w)
     TRY(train_load_checkpoint(c->train, path));
     TRY(store_run_open(w->resume, &c->run));
     c->folder = store_run_path(c->run);
-    c->seconds = seconds_before(w->resume);
+    TRY(metrics_read(w->resume, &metrics));
+    c->seconds = metrics_last(metrics, "seconds");
     if (!w->json)
         printf("resume: %s, %d of %d epochs are done\n", w->resume, train_epochs_done(c->train), f->options.epochs);
 out:
+    json_decref(metrics);
     return s;
 }
 

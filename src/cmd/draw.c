@@ -224,7 +224,7 @@ static enum st draw_tensors(const struct wishes *w)
     if (!has_matrix(&d, file))
         TRY(st_fail(ST_INPUT, "%s has no tensor of two dimensions or more", w->positional[0]));
     TRY(make_folders(&d));
-    TRY(draw_weights(&d, "weights", store_tensors_at(file, 0), store_tensors_count(file)));
+    TRY(draw_weights(&d, &owner_net, store_tensors_at(file, 0), store_tensors_count(file)));
     TRY(draw_page(&d));
     TRY(print(&d, w));
 out:

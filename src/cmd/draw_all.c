@@ -107,7 +107,7 @@ enum st drawing_write_motion(struct drawing *d, struct picture p, const struct s
 }
 
 /* The weights of one of the run's files, as they are and as they changed. */
-static enum st draw_file(struct drawing *d, const char *name, const char *kind, bool must)
+static enum st draw_file(struct drawing *d, const char *name, const struct tensor_owner *owner, bool must)
 {
     enum st s = ST_OK;
     char path[PATH_MAX];
@@ -118,8 +118,8 @@ static enum st draw_file(struct drawing *d, const char *name, const char *kind, 
     TRY(store_tensors_open(path, &file));
     if (store_tensors_count(file) == 0)
         goto out;
-    TRY(draw_weights(d, kind, store_tensors_at(file, 0), store_tensors_count(file)));
-    TRY(draw_changes(d, kind, store_tensors_at(file, 0), store_tensors_count(file)));
+    TRY(draw_weights(d, owner, store_tensors_at(file, 0), store_tensors_count(file)));
+    TRY(draw_changes(d, owner, store_tensors_at(file, 0), store_tensors_count(file)));
 out:
     store_tensors_close(file);
     return s;
@@ -130,8 +130,8 @@ enum st draw_run(struct drawing *d, const char *const *other, int others)
     enum st s = ST_OK;
     TRY(draw_curves(d, other, others));
     TRY(draw_devices(d, other, others));
-    TRY(draw_file(d, "model.safetensors", "weights", true));
-    TRY(draw_file(d, "couplings.safetensors", "coupling", false));
+    TRY(draw_file(d, "model.safetensors", &owner_net, true));
+    TRY(draw_file(d, "couplings.safetensors", &owner_couplings, false));
 out:
     return s;
 }

@@ -105,7 +105,7 @@ struct change {
     struct drawing *d;
     const struct store_tensor *tensor;
     const struct layout *layout;
-    const char *kind;
+    const struct tensor_owner *owner;
     int number, since; /* of the tensor among those drawn; epoch of the first snapshot */
     size_t count;      /* values */
     const float *before, *now;
@@ -117,7 +117,7 @@ static enum st write_change(const struct change *c, const char *name, const char
 {
     struct store_note notes[RENDER_NOTES];
     char file[STORE_NAME_MAX + 96], caption[700];
-    snprintf(file, sizeof file, "pictures/%s-%s-%02d-%s.png", c->kind, name, c->number, c->tensor->name);
+    snprintf(file, sizeof file, "pictures/%s-%s-%02d-%s.png", c->owner->word, name, c->number, c->tensor->name);
     snprintf(caption, sizeof caption, "%s: %s; %s", title, r->what, r->range);
     render_notes(r, c->tensor->name, notes);
     return drawing_write(c->d, (struct picture){.section = section, .file = file, .caption = caption}, &r->picture,
@@ -253,7 +253,7 @@ static enum st draw_motion(const struct change *c, const struct snapshots *all)
     render_notes(last, c->tensor->name, notes);
     snprintf(frames, sizeof frames, "%d", n);
     notes[RENDER_NOTES] = (struct store_note){"frames", frames};
-    snprintf(file, sizeof file, "pictures/%s-motion-%02d-%s.png", c->kind, c->number, c->tensor->name);
+    snprintf(file, sizeof file, "pictures/%s-motion-%02d-%s.png", c->owner->word, c->number, c->tensor->name);
     snprintf(caption, sizeof caption, "%s over the epochs, %d frames of one range of colours; %s", c->tensor->name, n,
              last->range);
     TRY(drawing_write_motion(c->d, (struct picture){.section = "Motion", .file = file, .caption = caption},
@@ -302,20 +302,19 @@ static int frames_that_fit(const struct store_tensor *tensor, int n)
     return (int)fmax(FRAMES_LEAST, fmin(FRAMES_MAX, FRAMES_BYTES / bytes));
 }
 
-enum st draw_changes(struct drawing *d, const char *kind, const struct store_tensor *tensor, int n)
+enum st draw_changes(struct drawing *d, const struct tensor_owner *owner, const struct store_tensor *tensor, int n)
 {
     enum st s = ST_OK;
     struct snapshots all = {0};
     struct layout l;
-    bool of_net = strcmp(kind, "weights") == 0;
     if (!d->run)
         return ST_OK;
     TRY(snapshots_open(d->run, frames_that_fit(tensor, n), &all));
     for (int i = 0; all.n > 0 && i < n; i++) {
         int number = drawn_number(tensor, i);
-        if (number < 0 || !lay_out(d, &tensor[i], of_net && number == 0, &l))
+        if (number < 0 || !lay_out(d, &tensor[i], owner->sees_inputs && number == 0, &l))
             continue;
-        TRY(draw_tensor(&(struct change){.d = d, .tensor = &tensor[i], .layout = &l, .kind = kind, .number = number,
+        TRY(draw_tensor(&(struct change){.d = d, .tensor = &tensor[i], .layout = &l, .owner = owner, .number = number,
                                          .since = all.epoch[0]}, &all));
     }
 out:

@@ -10,6 +10,9 @@
 
 enum { KERNEL_GAP = 1 };
 
+const struct tensor_owner owner_net = {"weights", "Weights", true};
+const struct tensor_owner owner_couplings = {"coupling", "Couplings", false};
+
 /* ---- layout ------------------------------------------------------------------------------------------------------ */
 
 static bool drawable(const struct store_tensor *t)
@@ -156,33 +159,32 @@ void render_notes(struct rendering *r, const char *layer, struct store_note out[
         out[k + 1] = (struct store_note){key[k], r->number[k]};
 }
 
-static enum st draw_one(struct drawing *d, const char *kind, int number, const struct store_tensor *t,
+static enum st draw_one(struct drawing *d, const struct tensor_owner *owner, int number, const struct store_tensor *t,
                         const struct layout *l)
 {
     enum st s = ST_OK;
     struct rendering r;
     struct store_note notes[RENDER_NOTES];
     char file[STORE_NAME_MAX + 64], caption[700];
-    snprintf(file, sizeof file, "pictures/%s-%02d-%s.png", kind, number, t->name);
+    snprintf(file, sizeof file, "pictures/%s-%02d-%s.png", owner->word, number, t->name);
     TRY(render_values(d, &(struct render){t->name, l, t->data, 0, d->epoch}, &r));
     render_notes(&r, t->name, notes);
     snprintf(caption, sizeof caption, "%s: %s; %s", t->name, r.what, r.range);
-    TRY(drawing_write(d, (struct picture){.section = strcmp(kind, "weights") == 0 ? "Weights" : "Couplings",
-                                          .file = file, .caption = caption}, &r.picture, notes, RENDER_NOTES));
+    TRY(drawing_write(d, (struct picture){.section = owner->section, .file = file, .caption = caption}, &r.picture,
+                      notes, RENDER_NOTES));
 out:
     store_picture_free(&r.picture);
     return s;
 }
 
-enum st draw_weights(struct drawing *d, const char *kind, const struct store_tensor *tensor, int n)
+enum st draw_weights(struct drawing *d, const struct tensor_owner *owner, const struct store_tensor *tensor, int n)
 {
     enum st s = ST_OK;
     struct layout l;
-    bool of_net = strcmp(kind, "weights") == 0;
     for (int i = 0; i < n; i++) {
         int number = drawn_number(tensor, i);
-        if (number >= 0 && lay_out(d, &tensor[i], of_net && number == 0, &l))
-            TRY(draw_one(d, kind, number, &tensor[i], &l));
+        if (number >= 0 && lay_out(d, &tensor[i], owner->sees_inputs && number == 0, &l))
+            TRY(draw_one(d, owner, number, &tensor[i], &l));
     }
 out:
     return s;

@@ -65,8 +65,8 @@ static enum st keep_and_draw(struct drawer *d, const struct frame *f)
     TRY(keep(d, f));
     if (f->last || behind(d))
         goto out;
-    TRY(draw_weights(&drawing, "weights", f->weights.tensor, own));
-    TRY(draw_weights(&drawing, "coupling", f->weights.tensor + own, f->weights.n - own));
+    TRY(draw_weights(&drawing, &owner_net, f->weights.tensor, own));
+    TRY(draw_weights(&drawing, &owner_couplings, f->weights.tensor + own, f->weights.n - own));
 out:
     drawing_close(&drawing);
     return s;

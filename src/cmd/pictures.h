@@ -51,9 +51,16 @@ MUST_USE enum st drawing_write_motion(struct drawing *d, struct picture p, const
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-/* A picture of each tensor of two dimensions or more. `kind` is the first word of their files' names: "weights"; the
- * first such tensor of a net looks at the input pictures, those of couplings ("coupling") do not. */
-MUST_USE enum st draw_weights(struct drawing *d, const char *kind, const struct store_tensor *tensor, int n);
+/* Whose tensors are drawn. */
+struct tensor_owner {
+    const char *word, *section; /* first word of the files' names, and where they stand on the page */
+    bool sees_inputs;           /* the first tensor looks at the input pictures */
+};
+extern const struct tensor_owner owner_net, owner_couplings;
+
+/* A picture of each tensor of two dimensions or more. */
+MUST_USE enum st draw_weights(struct drawing *d, const struct tensor_owner *owner, const struct store_tensor *tensor,
+                              int n);
 
 /* Weights over the epochs: the copies that training left in the folder's snapshots/. */
 struct snapshots {
@@ -69,7 +76,8 @@ void snapshots_close(struct snapshots *s); /* accepts one of zeros */
 void snapshot_name(int epoch, char *out, size_t size);
 
 /* Difference from the first snapshot, the units that changed most, and frames over the epochs. */
-MUST_USE enum st draw_changes(struct drawing *d, const char *kind, const struct store_tensor *tensor, int n);
+MUST_USE enum st draw_changes(struct drawing *d, const struct tensor_owner *owner, const struct store_tensor *tensor,
+                              int n);
 
 /* How a tensor becomes tiles. */
 struct layout {

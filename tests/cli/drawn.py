@@ -153,6 +153,8 @@ def check_confusion(run, accuracy):
     counts = numpy.array([[int(v) for v in row[1:]] for row in rows[1:]])
     assert [row[0] for row in rows[1:]] == rows[0][1:]
     assert abs(numpy.trace(counts) / counts.sum() - accuracy) < 1e-9, (numpy.trace(counts), counts.sum(), accuracy)
+    told = float(Image.open(os.path.join(run, "pictures", "confusion.png")).text["accuracy"])
+    assert abs(told - accuracy) < 1e-6, (told, accuracy)
     with open(os.path.join(run, "pictures", "mistakes.csv"), encoding="utf-8") as file:
         mistakes = list(csv.DictReader(file))
     assert len(mistakes) == counts.sum() - numpy.trace(counts)

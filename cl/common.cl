@@ -11,13 +11,21 @@
 #if VEC == 1
 typedef float floatv;
 typedef int intv;
+#define LOAD_INTS(p) (*(p))
 #define LOAD_ALL(p) (*(p))
 #define STORE_ALL(v, p) (*(p) = (v))
 #else
 typedef JOIN(float, VEC) floatv;
 typedef JOIN(int, VEC) intv;
+#define LOAD_INTS(p) JOIN(vload, VEC)(0, p)
+#if defined(__x86_64__) || defined(__aarch64__) // PoCL makes three or four instructions of vload16 and of vstore16
+typedef floatv __attribute__((aligned(4))) floatu;
+#define LOAD_ALL(p) (*(const private floatu *)(size_t)(p))
+#define STORE_ALL(v, p) (*(private floatu *)(size_t)(p) = (v))
+#else
 #define LOAD_ALL(p) JOIN(vload, VEC)(0, p)
 #define STORE_ALL(v, p) JOIN(vstore, VEC)(v, 0, p)
+#endif
 #endif
 
 // The first n < VEC of a vector, the others zero or untouched. One instruction where a CPU has one for it.
@@ -68,6 +76,16 @@ static void store(floatv v, global float *p, size_t i, size_t n)
     else if (i < n)
         store_part(v, p + i, (uint)(n - i));
 }
+
+// Keeps compilers from merging what makes a vector with what is made of it: of loads and shuffles for a transpose LLVM
+// makes one shuffle for each float.
+#if VEC == 16 && defined(__AVX512F__)
+#define AS_IT_IS(v) __asm__("" : "+v"(v));
+#elif defined(__AVX__)
+#define AS_IT_IS(v) __asm__("" : "+x"(v));
+#else
+#define AS_IT_IS(v)
+#endif
 
 // Asks for a line of memory that will be read some hundred cycles later. Only where compilers for CPUs do something of
 // it: PoCL's own prefetch() is empty.

@@ -46,7 +46,7 @@ kernel void similarity_rows(uint rows, uint cols, global const float *v, uint vo
 static floatv targets(global const int *label, int mine, size_t c, uint rows, float apart)
 {
     if (c + VEC <= rows)
-        return select((floatv)apart, (floatv)1.0f, LOAD_ALL(label + c) == mine);
+        return select((floatv)apart, (floatv)1.0f, LOAD_INTS(label + c) == mine);
     float part[VEC];
     for (int e = 0; e < VEC; e++)
         part[e] = c + e < rows ? (label[c + e] == mine ? 1.0f : apart) : 0.0f;

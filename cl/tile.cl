@@ -173,52 +173,47 @@ static void tile_rows(uint depth, global const float *a, uint lda, global const 
 
 #if TRANS_B
 #if VEC == 16
-// dst[j * COLS + i] = src[i * ld + j] for 16 x 16: blocks of 4 x 4 first, then the blocks. Rows behind `last` repeat
-// it: what the tiles make of them is not stored.
-static void transpose16(global const float *src, size_t ld, uint last, global float *dst)
+#define LANES(a) (uint16)(a, a, a, a) + (uint16)((uint4)0, (uint4)4, (uint4)8, (uint4)12)
+#define FOURS(r) (float16)(FOUR(r), FOUR(r + 4), FOUR(r + 8), FOUR(r + 12))
+#elif VEC == 8
+#define LANES(a) (uint8)(a, a) + (uint8)((uint4)0, (uint4)4)
+#define FOURS(r) (float8)(FOUR(r), FOUR(r + 4))
+#elif VEC == 4
+#define LANES(a) (a)
+#define FOURS(r) FOUR(r)
+#endif
+#define FOUR(r) vload4(0, src + min((uint)(r), last) * ld)
+
+#if VEC >= 4
+// dst[j * COLS + i] = src[i * ld + j] for 4 steps j and VEC rows i: blocks of 4 x 4, side by side. Rows behind `last`
+// repeat it: what the tiles make of them is not stored.
+static void transpose4(global const float *src, size_t ld, uint last, global float *dst)
 {
-    const uint16 low1 = (uint16)(0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-    const uint16 low2 = (uint16)(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-    const uint16 low3 = (uint16)(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
-    const uint16 low4 = (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
-    const uint16 high1 = low1 + 2, high2 = low2 + 2, high3 = low3 + 4, high4 = low4 + 8;
-#define ROW(r) float16 x##r = vload16(0, src + min((uint)r, last) * ld);
-#define BLOCK(p, q, r, s) \
-    { \
-        float16 t0 = shuffle2(x##p, x##q, low1), t1 = shuffle2(x##p, x##q, high1); \
-        float16 t2 = shuffle2(x##r, x##s, low1), t3 = shuffle2(x##r, x##s, high1); \
-        x##p = shuffle2(t0, t2, low2); \
-        x##q = shuffle2(t0, t2, high2); \
-        x##r = shuffle2(t1, t3, low2); \
-        x##s = shuffle2(t1, t3, high2); \
-    }
-#define COLUMNS(j, p, q, r, s) \
-    { \
-        float16 t0 = shuffle2(x##p, x##q, low3), t1 = shuffle2(x##p, x##q, high3); \
-        float16 t2 = shuffle2(x##r, x##s, low3), t3 = shuffle2(x##r, x##s, high3); \
-        vstore16(shuffle2(t0, t2, low4), 0, dst + j * COLS); \
-        vstore16(shuffle2(t1, t3, low4), 0, dst + (j + 4) * COLS); \
-        vstore16(shuffle2(t0, t2, high4), 0, dst + (j + 8) * COLS); \
-        vstore16(shuffle2(t1, t3, high4), 0, dst + (j + 12) * COLS); \
-    }
-    EACH_16(ROW)
-    BLOCK(0, 1, 2, 3) BLOCK(4, 5, 6, 7) BLOCK(8, 9, 10, 11) BLOCK(12, 13, 14, 15)
-    COLUMNS(0, 0, 4, 8, 12) COLUMNS(1, 1, 5, 9, 13) COLUMNS(2, 2, 6, 10, 14) COLUMNS(3, 3, 7, 11, 15)
+    const JOIN(uint, VEC) low1 = LANES((uint4)(0, VEC, 1, VEC + 1)), high1 = low1 + 2;
+    const JOIN(uint, VEC) low2 = LANES((uint4)(0, 1, VEC, VEC + 1)), high2 = low2 + 2;
+    floatv x0 = FOURS(0), x1 = FOURS(1), x2 = FOURS(2), x3 = FOURS(3);
+    AS_IT_IS(x0) AS_IT_IS(x1) AS_IT_IS(x2) AS_IT_IS(x3)
+    floatv t0 = shuffle2(x0, x1, low1), t1 = shuffle2(x0, x1, high1);
+    floatv t2 = shuffle2(x2, x3, low1), t3 = shuffle2(x2, x3, high1);
+    AS_IT_IS(t0) AS_IT_IS(t1) AS_IT_IS(t2) AS_IT_IS(t3)
+    STORE_ALL(shuffle2(t0, t2, low2), dst);
+    STORE_ALL(shuffle2(t0, t2, high2), dst + COLS);
+    STORE_ALL(shuffle2(t1, t3, low2), dst + 2 * COLS);
+    STORE_ALL(shuffle2(t1, t3, high2), dst + 3 * COLS);
 }
 #endif
 
 // b: (N, K) at the panel's first row and depth
 static void pack_panel(global const float *b, size_t ldb, uint cols, uint depth, global float *panel)
 {
-    uint k = 0;
-#if VEC == 16
-    for (; k + 16 <= depth; k += 16) // 16 rows from end to end, since caches foresee that many but not 32
-        transpose16(b + k, ldb, cols - 1, panel + (size_t)k * COLS);
-    if (cols > 16)
-        for (k = 0; k + 16 <= depth; k += 16)
-            transpose16(b + 16 * ldb + k, ldb, cols - 17, panel + (size_t)k * COLS + 16);
+    uint whole = 0;
+#if VEC >= 4
+    whole = depth / 4 * 4;
+    for (uint c = 0; c < COLS && c < cols; c += VEC) // VEC rows from end to end: caches foresee 16 rows but not 32
+        for (uint k = 0; k < whole; k += 4)
+            transpose4(b + c * ldb + k, ldb, cols - 1 - c, panel + (size_t)k * COLS + c);
 #endif
-    for (; k < depth; k++)
+    for (uint k = whole; k < depth; k++)
         for (uint c = 0; c < COLS; c++)
             panel[(size_t)k * COLS + c] = c < cols ? b[c * ldb + k] : 0.0f;
 }

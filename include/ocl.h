@@ -205,6 +205,19 @@ static inline struct ocl_arg ocl_f(double v)
 MUST_USE enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[2], const struct ocl_arg *args,
                          int n);
 
+/*
+ * Between begin and end, a section, launches are gathered, and go to the device as one (cl/chain.cl): for CPUs with
+ * vectors, where each launch costs microseconds and threads start one by one. The results are the same. While the
+ * device has work the end of a section may hold them back, for some sections to become one launch; any other call for
+ * the queue sends them first. They are launched one by one, and the end is ocl_flush(), on other devices, in the first
+ * 100 sections of a queue (compiling a chain takes seconds, once; CLUTCH_CHAIN=on in the environment: at once), while
+ * kernels are timed, where the program does not build (a note says so), and with CLUTCH_CHAIN=off.
+ * `s`: how the section went. After a failure, which ocl_chain_end returns, what was gathered is dropped.
+ */
+void ocl_chain_begin(struct ocl_queue *q);
+MUST_USE enum st ocl_chain_end(struct ocl_queue *q, enum st s);
+bool ocl_chain_open(const struct ocl_queue *q); /* whether launches are gathered just now */
+
 /* ---- counts and times -------------------------------------------------------------------------------------------- */
 
 struct ocl_counts {
@@ -229,18 +242,21 @@ struct ocl_launch {
     double flops, bytes;
 };
 
-/* Between begin and end every launch is timed by the device's own profiling. `ocl_trace_end` only marks the end; after
- * a later wait, `ocl_trace_read` gives the times (launches -1 where the device did not tell), and where `each` is not
- * NULL, those of every launch. At most OCL_TRACE_MAX launches. */
-void ocl_trace_begin(struct ocl_queue *q);
-void ocl_trace_end(struct ocl_queue *q);
+/* Between begin and end every launch is timed by the device's own profiling, a chain as one launch, or each kernel, and
+ * there are no chains. `ocl_trace_end` only marks the end; after a later wait, `ocl_trace_read` gives the times
+ * (launches -1 where the device did not tell), and where `each` is not NULL, those of every launch. At most
+ * OCL_TRACE_MAX launches. */
+enum ocl_trace { OCL_TRACE_LAUNCHES, OCL_TRACE_KERNELS };
+MUST_USE enum st ocl_trace_begin(struct ocl_queue *q, enum ocl_trace what);
+MUST_USE enum st ocl_trace_end(struct ocl_queue *q);
 struct ocl_times ocl_trace_read(struct ocl_queue *q, struct ocl_launch each[OCL_TRACE_MAX]);
 /* Says of the next launch how many floating-point operations and bytes of device memory it cannot do without. */
 void ocl_trace_work(struct ocl_queue *q, double flops, double bytes);
 
 /* ---- for a library that takes OpenCL handles itself (mx/clblast.c) ----------------------------------------------- */
 
-void *ocl_queue_native(struct ocl_queue *q);       /* cl_command_queue */
+/* cl_command_queue; sends what was gathered */
+MUST_USE enum st ocl_queue_native(struct ocl_queue *q, void **out);
 void *ocl_device_native(const struct ocl_device *d); /* cl_device_id */
 void *ocl_buf_native(const struct ocl_buf *b);     /* cl_mem */
 /* Where the library shall store the cl_event of its last launch, or NULL while nothing is timed. `name`: a constant. */

@@ -141,10 +141,10 @@ MUST_USE enum st train_epoch_run(struct train *t, const struct train_watch *watc
 MUST_USE enum st train_steps(struct train *t, int n, double *losses);
 
 /*
- * Where a step's time goes. Steps are traced as training runs them, many in a row with one wait behind them, as far as
- * OCL_TRACE_MAX launches and an epoch reach; the best of several such windows is what counts. Figures are per step, and
- * the times of the kernels, between_ns and outside_ns add up to traced_ns. Launches that a library makes within one
- * call and does not tell of are in between_ns.
+ * Where a step's time goes. Steps are traced, launched kernel by kernel, many in a row with one wait behind them, as
+ * far as OCL_TRACE_MAX launches and an epoch reach; the best of several such windows is what counts. Figures are per
+ * step, and the times of the kernels, between_ns and outside_ns add up to traced_ns. Launches that a library makes
+ * within one call and does not tell of are in between_ns.
  */
 enum { TRAIN_KERNELS_MAX = 64 };
 struct train_kernel {
@@ -152,9 +152,10 @@ struct train_kernel {
     double launches, ns, flops, bytes;
 };
 struct train_profile {
-    double wall_ns;    /* best of five windows of 100 steps as training runs them: one step traced */
+    double wall_ns;    /* best of five windows of 100 steps as training runs them, in chains where there are such */
     double median_ns;  /* their median */
-    double traced_ns;  /* wall time of the best traced window */
+    double launches;   /* a step, in those */
+    double traced_ns;  /* wall time of the best traced window, in which each kernel is launched alone */
     double between_ns; /* of that: on the device, from one launch's end to the start of the next */
     double outside_ns; /* of that: before the first launch starts and after the last one ended */
     int steps;         /* of a traced window */

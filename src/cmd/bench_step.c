@@ -88,11 +88,11 @@ static enum st total_row(const struct bench *b, const struct train_profile *p, c
                             sum->launches, "kernels_us", sum->ns * 1e-3, "between_us", p->between_ns * 1e-3,
                             "outside_us", p->outside_ns * 1e-3, "traced_us", p->traced_ns * 1e-3, "accounted",
                             (sum->ns + p->between_ns) / p->traced_ns, "traced_steps", p->steps);
-    json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "other_us", sum->other_ns * 1e-3,
+    json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "other_us", sum->other_ns * 1e-3,
                              "other_bound_us", sum->other_bound_ns * 1e-3, "launch_us", best->launch * 1e6,
                              "peak_gflops", best->peak.flops * 1e-9, "peak_gbytes", best->peak.bytes * 1e-9,
                              "wall_us_best", p->wall_ns * 1e-3, "wall_us_median", p->median_ns * 1e-3,
-                             "samples_per_second_best", b->batch / p->wall_ns * 1e9);
+                             "samples_per_second_best", b->batch / p->wall_ns * 1e9, "wall_launches", p->launches);
     bool whole = row && more && json_object_update(row, more) == 0;
     json_decref(more);
     if (!whole) {
@@ -113,15 +113,15 @@ static void print_totals(const struct bench *b, const struct train_profile *p, c
     printf("%-22s %8.1f %9.1f %6.1f %%\n", "all kernels", sum->launches, sum->ns * 1e-3, 100 * sum->ns / p->traced_ns);
     print_part("between kernels", p->between_ns, p);
     print_part("before and after", p->outside_ns, p);
-    print_part("step, traced", p->traced_ns, p);
+    print_part("step, kernel by kernel", p->traced_ns, p);
     printf("\naccounted for: %.1f %% (kernels and between); without products: %.1f us, %.1f x their bound of %.1f us\n",
            100 * (sum->ns + p->between_ns) / p->traced_ns, sum->other_ns * 1e-3, sum->other_ns / sum->other_bound_ns,
            sum->other_bound_ns * 1e-3);
-    printf("step, untraced: %.1f us (median %.1f), %.0f samples/s\n", p->wall_ns * 1e-3, p->median_ns * 1e-3,
-           b->batch / p->wall_ns * 1e9);
+    printf("step, as it trains: %.1f us (median %.1f), %.0f samples/s, %.*f launches a step\n", p->wall_ns * 1e-3,
+           p->median_ns * 1e-3, b->batch / p->wall_ns * 1e9, p->launches < 1 ? 2 : 0, p->launches);
     printf("measured: peak %.1f GFLOP/s, copy %.1f GB/s, a launch in a row %.2f us\n", best->peak.flops * 1e-9,
            best->peak.bytes * 1e-9, best->launch * 1e6);
-    printf("\nOf a step's mean in the best traced window of %d steps. of peak: of the measured GFLOP/s, or GB/s.\n"
+    printf("\nOf a step's mean in the best traced window of %d steps, each kernel launched alone. of peak: of the measured GFLOP/s, or GB/s.\n"
            "x bound: time over bytes / copy + launches x one launch; caches can take it below 1.\n"
            "between kernels: the device from one launch's end to the next one's start; before and after: the rest.\n",
            p->steps);

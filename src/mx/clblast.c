@@ -133,8 +133,12 @@ out:
 static enum st scratch(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats)
 {
     (void)how;
-    cl_command_queue queue = ocl_queue_native(m->queue);
+    void *native;
     size_t bytes = 0;
+    enum st s = ocl_queue_native(m->queue, &native);
+    cl_command_queue queue = native;
+    if (s != ST_OK)
+        return s;
     /* offset 1: a matrix at an offset needs a copy where one at 0 would not, and views lie anywhere */
     CLBlastStatusCode code = CLBlastSGemmTempBufferSize(
         CLBlastLayoutRowMajor, transpose(g->trans_a), transpose(g->trans_b), (size_t)g->M, (size_t)g->N, (size_t)g->K,
@@ -146,7 +150,11 @@ static enum st scratch(struct mx *m, const struct gemm_how *how, const struct ge
 static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g)
 {
     (void)how;
-    cl_command_queue queue = ocl_queue_native(m->queue);
+    void *native;
+    enum st s = ocl_queue_native(m->queue, &native);
+    cl_command_queue queue = native;
+    if (s != ST_OK)
+        return s;
     if (fault_here())
         return check(m, CLBlastOpenCLOutOfResources, "CLBlastSgemmWithTempBuffer");
     CLBlastStatusCode code = CLBlastSgemmWithTempBuffer(

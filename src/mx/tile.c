@@ -1,6 +1,7 @@
 /* GEMM provider `tile`: register tiles over packed panels, for CPU devices: cl/tile.cl. */
 #include "inside.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum { KC, PANELS, ITEMS };
@@ -40,29 +41,70 @@ static bool copies_a(const struct gemm_call *g)
     return g->a.ld % 512 == 0;
 }
 
+static int units_of(const struct mx *m)
+{
+    return (int)ocl_device_facts(ocl_queue_device(m->queue))->compute_units;
+}
+
 /* Work-items at most: for a product that takes not much longer than a second thread needs to start, one. */
 static int items_most(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g)
 {
     double flops = 2.0 * g->M * g->N * g->K, floats = (double)g->K * g->N + (double)g->M * g->K;
     if (flops < 1e6 && floats < 1e5)
         return 1;
-    return how->param[ITEMS] * (int)ocl_device_facts(ocl_queue_device(m->queue))->compute_units;
+    return how->param[ITEMS] * units_of(m);
 }
 
-/* How C is dealt to work-items: by columns first, since a work-item packs what it needs of B itself. A second thread
- * starts some ten microseconds late, so what takes not much longer is one work-item, and the rest is dealt in more
- * pieces than there are threads, so that the first ones take more of them. */
-static void deal(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g, int *items_m, int *items_n)
+static int ceil_div(int a, int b)
 {
-    int panels = (g->N + tile_cols(m) - 1) / tile_cols(m), tiles = (g->M + tile_rows(m) - 1) / tile_rows(m);
-    int most = items_most(m, how, g);
+    return (a + b - 1) / b;
+}
+
+struct dealing {
+    int m, n; /* C in m x n blocks, a work-item each */
+};
+
+/* A second thread starts some ten microseconds late, so what takes not much longer is one work-item, and the rest is
+ * dealt in more pieces than there are threads, so that the first ones take more of them. */
+static struct dealing deal_alone(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g, int tiles,
+                                 int panels)
+{
+    int most = items_most(m, how, g), n;
     if (2.0 * g->M * g->N * g->K > 2e8)
         most = (most + 1) / 2; /* the more B a work-item has, the longer it uses a copied tile of A */
     int each = copies_a(g) ? 3 : 1; /* panels that a copied tile should serve at least */
-    *items_n = most;
-    while (*items_n > 1 && *items_n * each > panels) /* by halves: the pieces stay equal, and even in number */
-        *items_n /= 2;
-    *items_m = smaller((tiles + 3) / 4, most / *items_n);
+    n = most;
+    while (n > 1 && n * each > panels) /* by halves: the pieces stay equal, and even in number */
+        n /= 2;
+    return (struct dealing){smaller(ceil_div(tiles, 4), most / n), n};
+}
+
+/* In a chain all threads are there: the fewest pieces, at least two a thread, that are done soonest when they are dealt
+ * out evenly. Costs in tiles; a panel that is packed costs about one more. */
+static struct dealing deal_in_chain(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g,
+                                    int tiles, int panels)
+{
+    int units = units_of(m), most = how->param[ITEMS] * units, by_work = (int)(2.0 * g->M * g->N * g->K / 1e5);
+    struct dealing best = {1, 1};
+    double least = HUGE_VAL;
+    most = smaller(most + most / 2, 1 + by_work); /* a piece takes a microsecond at least */
+    int each = copies_a(g) ? 3 : 1;
+    for (int items_m = 1; items_m <= ceil_div(tiles, 4) && items_m <= most; items_m++)
+        for (int n = 1; n * each <= panels && items_m * n <= most; n++) {
+            double cost = (ceil_div(items_m * n, units) + 1) * ceil_div(panels, n) * (ceil_div(tiles, items_m) + 1);
+            if (cost < 0.99 * least) {
+                least = cost;
+                best = (struct dealing){items_m, n};
+            }
+        }
+    return best;
+}
+
+/* How C is dealt to work-items: by columns first, since a work-item packs what it needs of B itself. */
+static struct dealing deal(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g)
+{
+    int panels = ceil_div(g->N, tile_cols(m)), tiles = ceil_div(g->M, tile_rows(m));
+    return ocl_chain_open(m->queue) ? deal_in_chain(m, how, g, tiles, panels) : deal_alone(m, how, g, tiles, panels);
 }
 
 static enum st get_kernel(struct mx *m, struct gemm_how *how, const struct gemm_call *g, struct ocl_kernel **out)
@@ -96,8 +138,8 @@ static enum st prepare(struct mx *m, struct gemm_how *how, const struct gemm_cal
 static enum st scratch(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats)
 {
     /* not what deal() says: a product with fewer rows may be dealt in more pieces */
-    size_t panels = (size_t)((g->N + tile_cols(m) - 1) / tile_cols(m)), most = (size_t)items_most(m, how, g);
-    size_t pieces = panels * (size_t)(((g->M + tile_rows(m) - 1) / tile_rows(m) + 3) / 4);
+    size_t most = (size_t)(how->param[ITEMS] * units_of(m)) * 3 / 2, panels = (size_t)ceil_div(g->N, tile_cols(m));
+    size_t pieces = panels * (size_t)ceil_div(ceil_div(g->M, tile_rows(m)), 4);
     *floats = (pieces < most ? pieces : most) * item_floats(m, how);
     return ST_OK;
 }
@@ -110,16 +152,15 @@ struct product { /* of cl/tile.cl */
 static enum st run(struct mx *m, struct gemm_how *how, const struct gemm_call *g)
 {
     struct ocl_kernel *k;
-    int items_m, items_n;
     enum st s = get_kernel(m, how, g, &k);
     if (s != ST_OK)
         return s;
-    deal(m, how, g, &items_m, &items_n);
-    const struct product p = {(uint32_t)g->M, (uint32_t)g->N, (uint32_t)g->K, (uint32_t)items_m, (uint32_t)items_n,
+    struct dealing items = deal(m, how, g);
+    const struct product p = {(uint32_t)g->M, (uint32_t)g->N, (uint32_t)g->K, (uint32_t)items.m, (uint32_t)items.n,
                               copies_a(g), (uint32_t)g->a.off, (uint32_t)g->a.ld, (uint32_t)g->b.off,
                               (uint32_t)g->b.ld, (uint32_t)g->c.off, (uint32_t)g->c.ld, (uint32_t)g->extra.off,
                               (uint32_t)g->extra.ld, g->alpha, g->beta, g->phi.slope};
-    return ocl_run(k, (size_t[2]){(size_t)(items_m * items_n), 1}, (size_t[2]){1, 1},
+    return ocl_run(k, (size_t[2]){(size_t)(items.m * items.n), 1}, (size_t[2]){1, 1},
                    OCL_ARGS(ocl_s(&p, sizeof p), ocl_b(g->a.buf), ocl_b(g->b.buf), ocl_b(g->c.buf), ocl_b(m->scratch),
                             ocl_b(g->extra.buf)));
 }

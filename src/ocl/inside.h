@@ -53,11 +53,15 @@ struct ocl_kernel {
     char name[64];
 };
 
+struct chain; /* launches that are gathered to be one: chain.c */
+
 struct ocl_queue {
     struct ocl_device *device;
+    struct chain *chain; /* NULL: none were yet */
+    int sections;        /* begun so far, as far as that matters */
     cl_command_queue handle;
     struct ocl_kernel *kernels;
-    bool profiled, tracing;
+    bool profiled, tracing, apart; /* apart: each kernel is launched, and traced, alone */
     int64_t clock_offset_ns; /* host clock less device clock */
     int events; /* of the trace, at most OCL_TRACE_MAX */
     cl_event event[OCL_TRACE_MAX];
@@ -83,5 +87,36 @@ MUST_USE enum st ocl_check_at(const char *file, int line, cl_int code, const cha
 MUST_USE enum st ocl_program_get(struct ocl_device *d, const char *file, const char *options,
                                  const struct ocl_program **out);
 void ocl_programs_free(struct ocl_device *d);
+
+/* What a program is made from, and its binary on disk, by a key that holds all of that: */
+MUST_USE enum st ocl_source_add(const char *file, struct text *source);
+void ocl_program_key(const struct ocl_device *d, const char *options, const char *source, struct text *key);
+cl_program ocl_cache_load(struct ocl_device *d, const struct text *key, const char *options); /* NULL: not there */
+void ocl_cache_save(cl_program handle, const struct text *key);
+void ocl_note_build_log(const struct ocl_device *d, cl_program handle, const char *file, const char *options);
+void ocl_note_compiling(struct ocl_device *d); /* once a device */
+
+/* One launch, now: ocl_run() without a chain. */
+MUST_USE enum st ocl_launch_now(struct ocl_kernel *k, const size_t items[2], const size_t group[2],
+                                const struct ocl_arg *args, int n);
+
+/* ---- chains: chain.c, chain_program.c ---- */
+
+/* The last two keep the arguments of a chain below the kilobyte that OpenCL grants every kernel. */
+enum { CHAIN_OPS_MAX = 256, CHAIN_KINDS_MAX = 48, CHAIN_BUFS_MAX = 64, CHAIN_PATCHES_MAX = 60 };
+
+/* Takes a launch into the chain; what does not fit goes to the device first. */
+MUST_USE enum st chain_add(struct ocl_kernel *k, const size_t items[2], const size_t group[2],
+                           const struct ocl_arg *args, int n);
+/* To the device with what was gathered; before any other command. */
+MUST_USE enum st chain_flush(struct ocl_queue *q);
+/* Behind a read that waited: the device has nothing to do, and tells whether chains got all its cores. Where they did
+ * not, the next ones are short, so that what a core misses is little. */
+MUST_USE enum st chain_waited(struct ocl_queue *q);
+void chain_free(struct chain *c); /* accepts NULL */
+
+/* The program of a chain of such kernels with `bufs` buffers. Caller releases. */
+MUST_USE enum st chain_program(struct ocl_device *d, struct ocl_kernel *const *kinds, int n, int bufs,
+                               cl_program *out);
 
 #endif

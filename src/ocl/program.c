@@ -19,7 +19,7 @@
 
 enum { SOURCE_BYTES_MAX = 1 << 20, BINARY_BYTES_MAX = 1 << 28 };
 
-static enum st add_source(const char *file, struct text *source)
+enum st ocl_source_add(const char *file, struct text *source)
 {
     const char *folder = getenv("CL_DIR");
     if (folder && folder[0]) {
@@ -41,7 +41,7 @@ static enum st add_source(const char *file, struct text *source)
     return st_fail(ST_INTERNAL, "no kernel file %s.cl in the program", file);
 }
 
-static void make_key(const struct ocl_device *d, const char *options, const char *source, struct text *key)
+void ocl_program_key(const struct ocl_device *d, const char *options, const char *source, struct text *key)
 {
     text_add(key, "clutch program 1\nplatform %s\ndevice %s\nversion %s\ndriver %s\noptions %s\nsource\n%s",
              d->platform_version, d->facts.name, d->facts.version, d->facts.driver, options, source);
@@ -74,7 +74,7 @@ static const unsigned char *find_binary(const struct text *key, const char *data
 }
 
 /* NULL where the cache has no usable binary; never a failure. */
-static cl_program cache_load(struct ocl_device *d, const struct text *key, const char *options)
+cl_program ocl_cache_load(struct ocl_device *d, const struct text *key, const char *options)
 {
     char path[PATH_MAX], *data = NULL;
     size_t len, size;
@@ -96,7 +96,7 @@ static cl_program cache_load(struct ocl_device *d, const struct text *key, const
     return handle;
 }
 
-static void cache_save(cl_program handle, const struct text *key)
+void ocl_cache_save(cl_program handle, const struct text *key)
 {
     char path[PATH_MAX], folder[PATH_MAX];
     struct text file = {0};
@@ -119,7 +119,7 @@ static void cache_save(cl_program handle, const struct text *key)
     text_free(&file);
 }
 
-static void note_build_log(const struct ocl_device *d, cl_program handle, const char *file, const char *options)
+void ocl_note_build_log(const struct ocl_device *d, cl_program handle, const char *file, const char *options)
 {
     size_t size = 0;
     char *log = NULL;
@@ -136,21 +136,26 @@ static void note_build_log(const struct ocl_device *d, cl_program handle, const 
     mem_free(log);
 }
 
+void ocl_note_compiling(struct ocl_device *d)
+{
+    if (!d->told_compiling)
+        note("compiling kernels for %s (the first start on a device; later starts use the cache)", d->label);
+    d->told_compiling = true;
+}
+
 static enum st compile(struct ocl_device *d, const char *file, const char *options, const char *source,
                        cl_program *out)
 {
     enum st s = ST_OK;
     cl_int code = CL_OUT_OF_RESOURCES;
     cl_program handle = NULL;
-    if (!d->told_compiling)
-        note("compiling kernels for %s (the first start on a device; later starts use the cache)", d->label);
-    d->told_compiling = true;
+    ocl_note_compiling(d);
     if (!fault_here())
         handle = clCreateProgramWithSource(d->context, 1, &source, NULL, &code);
     TRY(ocl_check(code, "clCreateProgramWithSource", d));
     code = build(d, handle, options);
     if (code != CL_SUCCESS)
-        note_build_log(d, handle, file, options);
+        ocl_note_build_log(d, handle, file, options);
     TRY(st_context(ocl_check(code, "clBuildProgram", d), "%s.cl with %s", file, options));
     *out = handle;
     handle = NULL;
@@ -186,14 +191,14 @@ enum st ocl_program_get(struct ocl_device *d, const char *file, const char *extr
         return ST_MEMORY;
     p->file = memcpy((char *)(p + 1), file, file_len);
     p->options = memcpy((char *)(p + 1) + file_len, extra, extra_len);
-    TRY(add_source("common", &source));
-    TRY(add_source(file, &source));
-    make_key(d, options, source.s, &key);
+    TRY(ocl_source_add("common", &source));
+    TRY(ocl_source_add(file, &source));
+    ocl_program_key(d, options, source.s, &key);
     TRY(text_status(&key));
-    p->handle = cache_load(d, &key, options);
+    p->handle = ocl_cache_load(d, &key, options);
     if (!p->handle) {
         TRY(compile(d, file, options, source.s, &p->handle));
-        cache_save(p->handle, &key);
+        ocl_cache_save(p->handle, &key);
     }
     OCL_COUNT(programs);
     p->next = d->programs;

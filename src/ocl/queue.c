@@ -64,6 +64,7 @@ void ocl_queue_close(struct ocl_queue *q)
     if (q->handle)
         clFinish(q->handle);
     forget_events(q);
+    chain_free(q->chain);
     while (q->kernels) {
         struct ocl_kernel *next = q->kernels->next;
         clReleaseKernel(q->kernels->handle);
@@ -80,23 +81,25 @@ struct ocl_device *ocl_queue_device(const struct ocl_queue *q)
     return q->device;
 }
 
-void *ocl_queue_native(struct ocl_queue *q)
+enum st ocl_queue_native(struct ocl_queue *q, void **out)
 {
-    return q->handle;
+    *out = q->handle;
+    return chain_flush(q);
 }
 
 /* ---- transfers --------------------------------------------------------------------------------------------------- */
 
-static enum st check_range(const struct ocl_buf *b, size_t offset, size_t bytes)
+/* Before a transfer: its range, and launches that were gathered go first. */
+static enum st begin_transfer(struct ocl_queue *q, const struct ocl_buf *b, size_t offset, size_t bytes)
 {
     if (offset > b->bytes || bytes > b->bytes - offset)
         return st_fail(ST_INTERNAL, "transfer of %zu bytes at %zu in a buffer of %zu", bytes, offset, b->bytes);
-    return ST_OK;
+    return chain_flush(q);
 }
 
 enum st ocl_write(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, const void *src)
 {
-    enum st s = check_range(b, offset, bytes);
+    enum st s = begin_transfer(q, b, offset, bytes);
     if (s != ST_OK || bytes == 0)
         return s;
     OCL_COUNT(writes);
@@ -106,18 +109,19 @@ enum st ocl_write(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t 
 
 enum st ocl_read(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, void *dst)
 {
-    enum st s = check_range(b, offset, bytes);
+    enum st s = begin_transfer(q, b, offset, bytes);
     if (s != ST_OK || bytes == 0)
         return s;
     OCL_COUNT(waits);
-    return ocl_check(OCL_CALL(clEnqueueReadBuffer(q->handle, b->handle, CL_TRUE, offset, bytes, dst, 0, NULL, NULL)),
-                     "clEnqueueReadBuffer", q->device);
+    s = ocl_check(OCL_CALL(clEnqueueReadBuffer(q->handle, b->handle, CL_TRUE, offset, bytes, dst, 0, NULL, NULL)),
+                  "clEnqueueReadBuffer", q->device);
+    return s != ST_OK ? s : chain_waited(q);
 }
 
 enum st ocl_zero(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes)
 {
     static const cl_uint zero = 0;
-    enum st s = check_range(b, offset, bytes);
+    enum st s = begin_transfer(q, b, offset, bytes);
     if (s != ST_OK || bytes == 0)
         return s;
     OCL_COUNT(writes);
@@ -127,16 +131,18 @@ enum st ocl_zero(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t b
 
 enum st ocl_wait(struct ocl_queue *q)
 {
+    enum st s = chain_flush(q);
     OCL_COUNT(waits);
     cl_int code = clFinish(q->handle);
     if (fault_here()) /* behind the wait: after a failed one nothing runs any more, so callers free what they sent */
         code = CL_OUT_OF_RESOURCES;
-    return ocl_check(code, "clFinish", q->device);
+    return s != ST_OK ? s : ocl_check(code, "clFinish", q->device);
 }
 
 enum st ocl_flush(struct ocl_queue *q)
 {
-    return ocl_check(OCL_CALL(clFlush(q->handle)), "clFlush", q->device);
+    enum st s = chain_flush(q);
+    return s != ST_OK ? s : ocl_check(OCL_CALL(clFlush(q->handle)), "clFlush", q->device);
 }
 
 static cl_event *event_of(struct ocl_queue *q, struct ocl_event *e)
@@ -148,7 +154,7 @@ static cl_event *event_of(struct ocl_queue *q, struct ocl_event *e)
 enum st ocl_write_start(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, const void *src,
                         struct ocl_event *e)
 {
-    enum st s = check_range(b, offset, bytes);
+    enum st s = begin_transfer(q, b, offset, bytes);
     if (s != ST_OK)
         return s;
     OCL_COUNT(writes);
@@ -159,7 +165,7 @@ enum st ocl_write_start(struct ocl_queue *q, struct ocl_buf *b, size_t offset, s
 enum st ocl_read_start(struct ocl_queue *q, struct ocl_buf *b, size_t offset, size_t bytes, void *dst,
                        struct ocl_event *e)
 {
-    enum st s = check_range(b, offset, bytes);
+    enum st s = begin_transfer(q, b, offset, bytes);
     if (s != ST_OK)
         return s;
     OCL_COUNT(reads);
@@ -235,9 +241,18 @@ static cl_int set_arg(cl_kernel kernel, cl_uint i, const struct ocl_arg *arg)
 
 enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[2], const struct ocl_arg *args, int n)
 {
-    struct ocl_queue *q = k->queue;
     if (items[0] == 0 || items[1] == 0)
         return ST_OK;
+    if (ocl_chain_open(k->queue))
+        return chain_add(k, items, group, args, n);
+    enum st s = chain_flush(k->queue);
+    return s != ST_OK ? s : ocl_launch_now(k, items, group, args, n);
+}
+
+enum st ocl_launch_now(struct ocl_kernel *k, const size_t items[2], const size_t group[2], const struct ocl_arg *args,
+                       int n)
+{
+    struct ocl_queue *q = k->queue;
     for (int i = 0; i < n; i++) {
         cl_int code = set_arg(k->handle, (cl_uint)i, &args[i]);
         if (code != CL_SUCCESS)
@@ -259,15 +274,20 @@ enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[
 
 /* ---- times ------------------------------------------------------------------------------------------------------- */
 
-void ocl_trace_begin(struct ocl_queue *q)
+enum st ocl_trace_begin(struct ocl_queue *q, enum ocl_trace what)
 {
+    enum st s = chain_flush(q);
     forget_events(q);
     q->tracing = q->profiled;
+    q->apart = what == OCL_TRACE_KERNELS;
+    return s;
 }
 
-void ocl_trace_end(struct ocl_queue *q)
+enum st ocl_trace_end(struct ocl_queue *q)
 {
-    q->tracing = false;
+    enum st s = chain_flush(q);
+    q->tracing = q->apart = false;
+    return s;
 }
 
 void ocl_trace_work(struct ocl_queue *q, double flops, double bytes)

@@ -27,7 +27,7 @@ out:
     return s;
 }
 
-static enum st enqueue_step(struct train *t)
+static enum st step(struct train *t)
 {
     enum st s = ST_OK;
     uint64_t first = t->step_in_epoch * (uint64_t)t->batch, left = t->feed[TRAIN_TRAINING].split->n - first;
@@ -39,11 +39,16 @@ static enum st enqueue_step(struct train *t)
     TRY(nn_module_backward(t->module, &pass, batch_x(t, rows), NULL));
     struct nn_update update = train_update(t->options, rate, t->step + 1);
     TRY(t->optimizer->step(t->mx, t->module, &update));
-    TRY(ocl_flush(t->queue));
     t->step++;
     t->step_in_epoch++;
 out:
     return s;
+}
+
+static enum st enqueue_step(struct train *t)
+{
+    ocl_chain_begin(t->queue);
+    return ocl_chain_end(t->queue, step(t));
 }
 
 /* Waits, and adds the results of the pending batches of `samples` samples in all to `sum` (sums, not means yet). */
@@ -84,11 +89,13 @@ enum st train_check_finite(const struct train *t, double loss, uint64_t step)
 static enum st run_step(struct train *t)
 {
     bool timed = !t->listen && (t->pending == WINDOW / 2 || t->step_in_epoch + 1 == t->steps_per_epoch);
+    enum st s = ST_OK;
     if (timed)
-        ocl_trace_begin(t->queue);
-    enum st s = enqueue_step(t);
+        TRY(ocl_trace_begin(t->queue, OCL_TRACE_LAUNCHES));
+    TRY(enqueue_step(t));
     if (timed)
-        ocl_trace_end(t->queue);
+        TRY(ocl_trace_end(t->queue));
+out:
     return s;
 }
 

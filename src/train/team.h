@@ -108,7 +108,7 @@ struct mx_tensor worker_x(const struct worker *w, int set, int rows);
 void worker_span(struct worker *w, const char *name, bool waiting, uint64_t start_ns, uint64_t end_ns);
 
 /* Timed windows of a worker's steps: trace.c. */
-void window_before_step(struct worker *w);
+MUST_USE enum st window_before_step(struct worker *w);
 MUST_USE enum st window_after_step(struct worker *w, bool last);
 
 /* What the functions of train.h do for a team. */

@@ -22,14 +22,13 @@ static bool window_starts(const struct worker *w)
     return w->step_in_epoch % WINDOW == (epoch > FIRST_STEP + WINDOW_STEPS_MAX ? FIRST_STEP : epoch / 2);
 }
 
-void window_before_step(struct worker *w)
+enum st window_before_step(struct worker *w)
 {
     if (!w->team->training || w->window_left > 0 || w->window_rest > 0 || !window_starts(w))
-        return;
+        return ST_OK;
     w->window_left = w->window_steps;
     w->window_at = w->step;
-    if (!w->emulated.shared)
-        ocl_trace_begin(w->queue);
+    return w->emulated.shared ? ST_OK : ocl_trace_begin(w->queue, OCL_TRACE_KERNELS);
 }
 
 /* Launches of the window become spans; their number tells how many steps the next window may have. */
@@ -52,7 +51,7 @@ enum st window_after_step(struct worker *w, bool last)
 {
     enum st s = ST_OK;
     if (w->window_left > 0 && (--w->window_left == 0 || last)) {
-        ocl_trace_end(w->queue);
+        TRY(ocl_trace_end(w->queue));
         w->window_rest = last ? 1 : 3; /* until the device is surely done with it */
         if (w->window_left > 0)
             w->window_steps -= w->window_left;

@@ -497,10 +497,11 @@ static enum st run_step(struct worker *w, bool last)
     const struct team *team = w->team;
     uint64_t before = w->errands, batch = (uint64_t)team->train->batch, first = w->step_in_epoch * batch;
     uint64_t left = team_samples(team) - first, ring = (uint64_t)team->ring;
-    window_before_step(w);
+    TRY(window_before_step(w));
     if (team->training)
         TRY(learn_targets(w, ring - 1)); /* there is room for this step's */
-    TRY(pass_batch(w, first, left < batch ? (int)left : (int)batch));
+    ocl_chain_begin(w->queue);
+    TRY(ocl_chain_end(w->queue, pass_batch(w, first, left < batch ? (int)left : (int)batch)));
     /* one step stays under way behind us, so that the device has work while the next one is prepared; but what the
      * module above waits for leaves as soon as it is there */
     TRY(ocl_flush(w->queue));

@@ -50,7 +50,7 @@ END
     [[ $output == *'"kernel":"gemm_'* && $output == *'"kernel":"dropout"'* && $output == *'"bench":"step_total"'* ]]
     parts_of_a_step
     good bench step "input 20; dense 4; loss softmax" --batch 16 --optimizer sgd
-    [[ $output == *"sgd "*"all kernels "*"between kernels "*"before and after "*"step, traced "*"100.0 %"* ]]
+    [[ $output == *"sgd "*"all kernels "*"between kernels "*"before and after "*"step, kernel by kernel "*"100.0 %"* ]]
     [[ $output == *"accounted for: "*"samples/s"*"a launch in a row"* ]]
 }
 

@@ -291,6 +291,24 @@ static void test_fresh_run(void **state)
     print_message("%ld fault points at most, the run folder is made by %ld\n", last_fault, first_folder);
 }
 
+/* Steps in chains: what fails while one is built is done without. */
+static void test_chained_run(void **state)
+{
+    (void)state;
+    long most = last_fault + last_fault / 4; /* a chain has some more */
+    need_clutch();
+    setenv("CLUTCH_CHAIN", "on", 1);
+    for (long n = first_folder; n <= most; n = after(n, 1)) {
+        remove_folder("run");
+        thin_cache();
+        int code = run_clutch(n, TRAIN "run");
+        check_run(n, "run", code);
+        for (size_t i = 2; code == 0 && i < COUNT_OF(run_files); i++)
+            assert_true(same_file(at("run", run_files[i]), at("whole", run_files[i])));
+    }
+    unsetenv("CLUTCH_CHAIN");
+}
+
 static void test_run_over_an_old_one(void **state)
 {
     (void)state;
@@ -553,12 +571,12 @@ static void test_predict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fresh_run), cmocka_unit_test(test_run_over_an_old_one),
-        cmocka_unit_test(test_resumed_run), cmocka_unit_test(test_eval), cmocka_unit_test(test_eval_on_folders),
-        cmocka_unit_test(test_predict), cmocka_unit_test(test_plan), cmocka_unit_test(test_modules_on_one_device),
-        cmocka_unit_test(test_modules_on_emulated_devices), cmocka_unit_test(test_drawing_while_training),
-        cmocka_unit_test(test_drawing), cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_tune),
+        cmocka_unit_test(test_fresh_run), cmocka_unit_test(test_chained_run),
+        cmocka_unit_test(test_run_over_an_old_one), cmocka_unit_test(test_resumed_run), cmocka_unit_test(test_eval),
+        cmocka_unit_test(test_eval_on_folders), cmocka_unit_test(test_predict), cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_modules_on_one_device), cmocka_unit_test(test_modules_on_emulated_devices),
+        cmocka_unit_test(test_drawing_while_training), cmocka_unit_test(test_drawing),
+        cmocka_unit_test(test_compare), cmocka_unit_test(test_tune),
     };
     return cmocka_run_group_tests_name("faults", tests, setup, NULL);
 }

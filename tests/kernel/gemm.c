@@ -26,8 +26,9 @@ struct variant {
 static void force_copies(void)
 {
     cl_device_id id;
-    assert_int_equal(clGetCommandQueueInfo(ocl_queue_native(device_queue()), CL_QUEUE_DEVICE, sizeof id, &id, NULL),
-                     CL_SUCCESS);
+    void *queue;
+    assert_int_equal(ocl_queue_native(device_queue(), &queue), ST_OK);
+    assert_int_equal(clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof id, &id, NULL), CL_SUCCESS);
     assert_int_equal(CLBlastOverrideParameters(id, "GemmRoutine", CLBlastPrecisionSingle, 1,
                                                (const char *[]){"XGEMM_MIN_INDIRECT_SIZE"}, (size_t[]){1}),
                      CLBlastSuccess);

@@ -360,11 +360,11 @@ static void test_trace(void **state)
     OK(ocl_kernel_get(queue, "mark", "mark", "-DEXTRA=7", &k));
     launch(k, 1);
     static struct ocl_launch each[OCL_TRACE_MAX];
-    ocl_trace_begin(queue);
+    OK(ocl_trace_begin(queue, OCL_TRACE_LAUNCHES));
     launch(k, 2);
     ocl_trace_work(queue, 5, 16);
     launch(k, 1);
-    ocl_trace_end(queue);
+    OK(ocl_trace_end(queue));
     launch(k, 2);
     OK(ocl_wait(queue));
     struct ocl_times t = ocl_trace_read(queue, each);
@@ -379,9 +379,9 @@ static void test_trace(void **state)
     t = ocl_trace_read(queue, NULL); /* read once */
     assert_int_equal(t.launches, 0);
     assert_int_equal(t.busy_ns, 0);
-    ocl_trace_begin(queue);
+    OK(ocl_trace_begin(queue, OCL_TRACE_LAUNCHES));
     launch(k, OCL_TRACE_MAX + 10);
-    ocl_trace_end(queue);
+    OK(ocl_trace_end(queue));
     OK(ocl_wait(queue));
     t = ocl_trace_read(queue, NULL);
     assert_int_equal(t.launches, OCL_TRACE_MAX);

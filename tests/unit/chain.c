@@ -1,0 +1,421 @@
+/*
+ * ocl: chains. Whatever is gathered gives what it gives launched one by one, to the bit. Kernels here read elements
+ * that other work-items of the kernel before have written, so that one that starts too early is seen.
+ */
+#include "support/check.h"
+
+#include "ocl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUFS = 6, N = 5000, KERNELS = 4, PATH_ROOM = 512, SOURCE_MAX = 1 << 16 };
+
+static struct ocl_world *world;
+static struct ocl_pick pick;
+static struct ocl_device *device;
+static struct ocl_queue *queue;
+static struct ocl_buf *buf[BUFS];
+static struct ocl_kernel *kernel[KERNELS];
+static struct text notes;
+static char sources[PATH_ROOM];
+
+static const char common_cl[] = "#define BASE 17u\n";
+static const char mix_cl[] =
+    "kernel void blur(uint n, uint a, float ten, global const uint *x,\n"
+    "                global uint *y)\n"
+    "{\n"
+    "    uint i = get_global_id(0);\n"
+    "    if (i < n)\n"
+    "        y[i] = x[(i * 7919 + a) % n] * 3 + a * (uint)(ten * 0.1f) + FACTOR * i + BASE;\n"
+    "}\n"
+    "// a kernel void is no kernel\n"
+    "kernel void square(uint cols, uint rows, global uint *x, global const uint *none)\n"
+    "{\n"
+    "    uint c = get_global_id(0), r = get_global_id(1);\n"
+    "    if (c < cols && r < rows)\n"
+    "        x[r * cols + c] = x[r * cols + c] * 5 + c + 1000 * r + (none ? 1 : 0);\n"
+    "}\n"
+    "struct three { uint n, from; float a; };\n"
+    "kernel void last(struct three s, global uint *x, global uint *y)\n"
+    "{\n"
+    "    if (get_global_id(0) != 0)\n"
+    "        return;\n"
+    "    uint sum = s.from;\n"
+    "    for (uint i = 0; i < s.n; i++)\n"
+    "        sum = sum * 31 + x[i];\n"
+    "    y[(uint)s.a] = sum;\n"
+    "}\n";
+
+struct three {
+    uint32_t n, from;
+    float a;
+};
+
+static void keep_note(const char *line)
+{
+    text_add(&notes, "%s\n", line);
+}
+
+static void put_source(const char *name, const char *text, size_t len)
+{
+    char path[2 * PATH_ROOM];
+    snprintf(path, sizeof path, "%s/%s", sources, name);
+    OK(file_write(path, text, len));
+}
+
+static int open_world(void **state)
+{
+    (void)state;
+    struct ocl_pick *picks;
+    int n;
+    OK(ocl_world_open(&world));
+    OK(ocl_pick_devices(world, getenv("CLUTCH_TEST_DEVICE"), &picks, &n));
+    pick = picks[0];
+    mem_free(picks);
+    snprintf(sources, sizeof sources, "%s/cl", check_folder());
+    OK(dir_make(sources));
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    ocl_world_close(world);
+    return 0;
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    char *chain;
+    size_t len;
+    setenv("CL_DIR", sources, 1);
+    setenv("CLUTCH_CHAIN", "on", 1);
+    put_source("common.cl", common_cl, strlen(common_cl));
+    put_source("mix.cl", mix_cl, strlen(mix_cl));
+    OK(file_read("cl/chain.cl", SOURCE_MAX, &chain, &len));
+    put_source("chain.cl", chain, len);
+    mem_free(chain);
+    note_to(keep_note);
+    return 0;
+}
+
+static void close_device(void)
+{
+    for (int i = 0; i < BUFS; i++) {
+        ocl_buf_free(buf[i]);
+        buf[i] = NULL;
+    }
+    ocl_queue_close(queue);
+    ocl_device_close(device);
+    queue = NULL;
+    device = NULL;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    close_device();
+    note_to(NULL);
+    text_free(&notes);
+    unsetenv("CL_DIR");
+    unsetenv("CLUTCH_CHAIN");
+    return 0;
+}
+
+static void open_device(void)
+{
+    uint32_t start[N];
+    close_device();
+    OK(ocl_device_open(world, &pick, &device));
+    OK(ocl_queue_open(device, &queue));
+    for (uint32_t i = 0; i < N; i++)
+        start[i] = i * 2654435761u;
+    for (int b = 0; b < BUFS; b++) {
+        OK(ocl_buf_create(device, sizeof start, &buf[b]));
+        OK(ocl_write(queue, buf[b], 0, sizeof start, start));
+    }
+    OK(ocl_kernel_get(queue, "mix", "blur", "-DFACTOR=1", &kernel[0]));
+    OK(ocl_kernel_get(queue, "mix", "blur", "-DFACTOR=2", &kernel[1]));
+    OK(ocl_kernel_get(queue, "mix", "square", "-DFACTOR=1", &kernel[2]));
+    OK(ocl_kernel_get(queue, "mix", "last", "-DFACTOR=1", &kernel[3]));
+    OK(ocl_wait(queue));
+}
+
+/* Whether this device has chains at all. */
+static bool chains_here(void)
+{
+    const struct ocl_facts *f = ocl_device_facts(device);
+    return f->kind == OCL_CPU && f->vector_width > 1;
+}
+
+/* ---- sequences --------------------------------------------------------------------------------------------------- */
+
+static void run_mix(int which, uint32_t n, uint32_t a, int x, int y)
+{
+    OK(ocl_run(kernel[which], (size_t[2]){n, 1}, (size_t[2]){64, 1},
+               OCL_ARGS(ocl_u(n), ocl_u(a), ocl_f(10), ocl_b(buf[x]), ocl_b(buf[y]))));
+}
+
+/* One launch; its kind, sizes, buffers and numbers come from the stream. */
+static void run_some(struct rng *r)
+{
+    uint32_t n = 1 + rng_below(r, rng_below(r, 2) ? N : 60), rows = 1 + rng_below(r, 40), cols = 1 + rng_below(r, 100);
+    int x = (int)rng_below(r, BUFS), y = (int)rng_below(r, BUFS - 1);
+    struct three t = {1 + rng_below(r, 50), rng_u32(r), (float)rng_below(r, N)};
+    y += y >= x;
+    switch (rng_below(r, 4)) {
+    case 0:
+    case 1:
+        run_mix((int)rng_below(r, 2), n, rng_u32(r), x, y);
+        return;
+    case 2:
+        OK(ocl_run(kernel[2], (size_t[2]){cols, rows}, (size_t[2]){8, 2},
+                   OCL_ARGS(ocl_u(cols), ocl_u(rows), ocl_b(buf[x]), ocl_b(rng_below(r, 2) ? buf[y] : NULL))));
+        return;
+    default:
+        OK(ocl_run(kernel[3], (size_t[2]){rng_below(r, 3), 1}, (size_t[2]){1, 1},
+                   OCL_ARGS(ocl_s(&t, sizeof t), ocl_b(buf[x]), ocl_b(buf[y]))));
+    }
+}
+
+/* Sections of random lengths, with transfers between and within them; a hash of all that was read. */
+static uint64_t run_sections(uint64_t seed, int sections, uint32_t length)
+{
+    uint64_t hash = HASH_START;
+    static uint32_t some[N];
+    struct rng r;
+    rng_init(&r, seed, 0);
+    for (int i = 0; i < sections; i++) {
+        ocl_chain_begin(queue);
+        for (uint32_t left = rng_below(&r, length); left > 0; left--)
+            run_some(&r);
+        if (rng_below(&r, 8) == 0) {
+            OK(ocl_read(queue, buf[rng_below(&r, BUFS)], 0, sizeof some, some));
+            hash = hash_bytes(hash, (const char *)some, sizeof some);
+        }
+        for (uint32_t left = rng_below(&r, 5); left > 0; left--)
+            run_some(&r);
+        OK(ocl_chain_end(queue, ST_OK));
+        if (rng_below(&r, 8) == 0)
+            OK(ocl_zero(queue, buf[rng_below(&r, BUFS)], 0, 400));
+        if (rng_below(&r, 8) == 0)
+            run_some(&r); /* alone, behind what may be held back */
+    }
+    for (int b = 0; b < BUFS; b++) {
+        OK(ocl_read(queue, buf[b], 0, sizeof some, some));
+        hash = hash_bytes(hash, (const char *)some, sizeof some);
+    }
+    return hash;
+}
+
+static void check_same(uint64_t seed, int sections, uint32_t length)
+{
+    uint64_t want;
+    setenv("CLUTCH_CHAIN", "off", 1);
+    open_device();
+    want = run_sections(seed, sections, length);
+    setenv("CLUTCH_CHAIN", "on", 1);
+    open_device();
+    if (run_sections(seed, sections, length) != want)
+        fail_msg("seed %llu: other results in a chain", (unsigned long long)seed);
+}
+
+static void test_same_results(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++)
+        check_same(seed, 60, 12);
+    assert_int_equal(notes.len ? strstr(notes.s, "one by one") != NULL : 0, 0);
+}
+
+static void test_more_than_a_chain_takes(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 100; seed < 103; seed++)
+        check_same(seed, 4, 1500);
+}
+
+/* The same section again and again, with few numbers that change, and at times with many. */
+static uint64_t run_steps(int steps)
+{
+    static uint32_t all[N];
+    for (int i = 0; i < steps; i++) {
+        ocl_chain_begin(queue);
+        for (int k = 0; k < 20; k++)
+            run_mix(k % 2, i % 10 == 9 ? N - 1 - (uint32_t)k : N, k == 3 ? (uint32_t)i : 5, k % BUFS, (k + 1) % BUFS);
+        OK(ocl_chain_end(queue, ST_OK));
+    }
+    OK(ocl_read(queue, buf[0], 0, sizeof all, all));
+    return hash_bytes(HASH_START, (const char *)all, sizeof all);
+}
+
+static void test_lists_that_change(void **state)
+{
+    (void)state;
+    setenv("CLUTCH_CHAIN", "off", 1);
+    open_device();
+    uint64_t want = run_steps(100);
+    setenv("CLUTCH_CHAIN", "on", 1);
+    open_device();
+    assert_true(run_steps(100) == want);
+}
+
+/* ---- what goes to the device, and when --------------------------------------------------------------------------- */
+
+static uint64_t launches_of(int sections)
+{
+    uint64_t before = ocl_counts().launches;
+    for (int i = 0; i < sections; i++) {
+        ocl_chain_begin(queue);
+        run_mix(0, N, 1, 0, 1);
+        run_mix(0, N, 1, 1, 2);
+        run_mix(1, N, 1, 2, 0);
+        OK(ocl_chain_end(queue, ST_OK));
+    }
+    OK(ocl_flush(queue));
+    return ocl_counts().launches - before;
+}
+
+static void test_sections_become_launches(void **state)
+{
+    (void)state;
+    uint32_t word;
+    open_device();
+    if (!chains_here())
+        skip();
+    assert_int_equal(launches_of(1), 1);
+    for (int i = 0; i < 3; i++) {
+        struct ocl_counts before = ocl_counts();
+        OK(ocl_read(queue, buf[0], 0, sizeof word, &word));
+        assert_int_equal(ocl_counts().waits - before.waits, 1);
+        assert_in_range(launches_of(16), 2, 16);
+        assert_int_equal(ocl_counts().programs, before.programs);
+    }
+    setenv("CLUTCH_CHAIN", "off", 1);
+    assert_int_equal(launches_of(10), 30);
+    unsetenv("CLUTCH_CHAIN"); /* the first 100 sections */
+    assert_int_equal(launches_of(100), 300);
+    assert_in_range(launches_of(100), 1, 100);
+}
+
+static void test_traces(void **state)
+{
+    (void)state;
+    static struct ocl_launch each[OCL_TRACE_MAX];
+    open_device();
+    if (!chains_here())
+        skip();
+    OK(ocl_trace_begin(queue, OCL_TRACE_KERNELS));
+    assert_int_equal(launches_of(10), 30);
+    OK(ocl_trace_end(queue));
+    OK(ocl_wait(queue));
+    struct ocl_times t = ocl_trace_read(queue, NULL);
+    assert_true(t.launches == 30 || t.launches == -1);
+    OK(ocl_trace_begin(queue, OCL_TRACE_LAUNCHES));
+    int launches = (int)launches_of(10);
+    OK(ocl_trace_end(queue));
+    OK(ocl_wait(queue));
+    t = ocl_trace_read(queue, each);
+    assert_true(t.launches == launches || t.launches == -1);
+    assert_true(t.launches == -1 || (strcmp(each[0].name, "chain") == 0 && t.busy_ns > 0));
+}
+
+/* What is held back when a trace begins is not a part of it. */
+static void test_trace_begins_behind(void **state)
+{
+    (void)state;
+    uint32_t word;
+    open_device();
+    OK(ocl_read(queue, buf[0], 0, sizeof word, &word));
+    for (int i = 0; i < 2; i++) {
+        ocl_chain_begin(queue);
+        run_mix(0, N, 1, 0, 1);
+        OK(ocl_chain_end(queue, ST_OK));
+    }
+    OK(ocl_trace_begin(queue, OCL_TRACE_KERNELS));
+    run_mix(0, N, 1, 0, 1);
+    OK(ocl_trace_end(queue));
+    OK(ocl_wait(queue));
+    struct ocl_times t = ocl_trace_read(queue, NULL);
+    assert_true(t.launches == 1 || t.launches == -1);
+}
+
+static void test_a_failed_section_is_dropped(void **state)
+{
+    (void)state;
+    static uint32_t before[N], after[N];
+    open_device();
+    if (!chains_here())
+        skip();
+    OK(ocl_read(queue, buf[1], 0, sizeof before, before));
+    ocl_chain_begin(queue);
+    assert_true(ocl_chain_open(queue));
+    run_mix(0, N, 1, 0, 1);
+    assert_int_equal(ocl_chain_end(queue, ST_NUMERIC), ST_NUMERIC);
+    assert_false(ocl_chain_open(queue));
+    OK(ocl_read(queue, buf[1], 0, sizeof after, after));
+    assert_memory_equal(before, after, sizeof before);
+    assert_int_equal(launches_of(1), 1); /* and it goes on */
+}
+
+/* ---- what may go wrong ------------------------------------------------------------------------------------------- */
+
+static void test_without_the_program(void **state)
+{
+    (void)state;
+    static const char broken[] = "kernel void chain(global int *x) { no }\n";
+    setenv("CLUTCH_CHAIN", "off", 1);
+    open_device();
+    uint64_t want = run_steps(20);
+    setenv("CLUTCH_CHAIN", "on", 1);
+    put_source("chain.cl", broken, strlen(broken));
+    open_device();
+    assert_true(run_steps(20) == want);
+    if (!chains_here())
+        return;
+    const char *said = notes.len ? strstr(notes.s, "its kernels are launched one by one") : NULL;
+    assert_non_null(said);
+    assert_null(strstr(said + 1, "its kernels are launched one by one")); /* once */
+}
+
+static void test_a_kernel_it_cannot_take(void **state)
+{
+    (void)state;
+    static const char odd[] = "__kernel void odd(global uint *x) { x[get_global_id(0)] += 1; }\n";
+    struct ocl_kernel *k;
+    uint32_t got[2];
+    put_source("odd.cl", odd, strlen(odd));
+    open_device();
+    OK(ocl_zero(queue, buf[0], 0, sizeof got));
+    OK(ocl_kernel_get(queue, "odd", "odd", "", &k));
+    ocl_chain_begin(queue);
+    for (int i = 0; i < 5; i++)
+        OK(ocl_run(k, (size_t[2]){2, 1}, (size_t[2]){1, 1}, OCL_ARGS(ocl_b(buf[0]))));
+    OK(ocl_chain_end(queue, ST_OK));
+    OK(ocl_read(queue, buf[0], 0, sizeof got, got));
+    assert_int_equal(got[0], 5);
+    assert_int_equal(got[1], 5);
+    if (chains_here())
+        assert_non_null(strstr(notes.s, "no kernel odd for a chain"));
+}
+
+#define CHAIN_TEST(f) cmocka_unit_test_setup_teardown(f, prepare, drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CHAIN_TEST(test_same_results),
+        CHAIN_TEST(test_more_than_a_chain_takes),
+        CHAIN_TEST(test_lists_that_change),
+        CHAIN_TEST(test_sections_become_launches),
+        CHAIN_TEST(test_traces),
+        CHAIN_TEST(test_trace_begins_behind),
+        CHAIN_TEST(test_a_failed_section_is_dropped),
+        CHAIN_TEST(test_without_the_program),
+        CHAIN_TEST(test_a_kernel_it_cannot_take),
+    };
+    return cmocka_run_group_tests_name("chain", tests, open_world, close_world);
+}

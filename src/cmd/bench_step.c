@@ -121,7 +121,8 @@ static void print_totals(const struct bench *b, const struct train_profile *p, c
            p->median_ns * 1e-3, b->batch / p->wall_ns * 1e9, p->launches < 1 ? 2 : 0, p->launches);
     printf("measured: peak %.1f GFLOP/s, copy %.1f GB/s, a launch in a row %.2f us\n", best->peak.flops * 1e-9,
            best->peak.bytes * 1e-9, best->launch * 1e6);
-    printf("\nOf a step's mean in the best traced window of %d steps, each kernel launched alone. of peak: of the measured GFLOP/s, or GB/s.\n"
+    printf("\nKernels: launched one by one, the mean step of the best traced window of %d steps.\n"
+           "of peak: of the measured GFLOP/s, or GB/s.\n"
            "x bound: time over bytes / copy + launches x one launch; caches can take it below 1.\n"
            "between kernels: the device from one launch's end to the next one's start; before and after: the rest.\n",
            p->steps);

@@ -25,7 +25,7 @@ def clutch(net, job, seed, device, env):
     run([CLUTCH, "train", net_text(net["sizes"]), "--data", job["data"], "--epochs", str(net["epochs"]),
          "--batch", str(net["batch"]), "--optimizer", "adam", "--lr", "0.001", "--weight-decay", "0", "--schedule",
          "none", "--seed", str(seed), "--limit", str(job["limit"]), "--devices", device, "--out", folder, "--force",
-         "--json"], env)
+         "--draw-every", "0", "--json"], env)
     with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as file:
         rows = rows_of(file.read())
     with open(os.path.join(folder, "run.json"), encoding="utf-8") as file:

@@ -32,7 +32,7 @@ def one(openblas, provider, shape, device, env):
     if provider == "openblas":
         return rows_of(run([openblas, *shape.split("x")], env))
     rows = bench(["gemm", "--shape", shape, "--provider", NAMES[provider]], device, env)
-    return [{**row, "provider": provider} for row in rows]
+    return [{**row, "provider": row["provider"].replace(NAMES[provider], provider)} for row in rows]
 
 
 def measure(out, peaks, openblas, device, env, rounds, quick):

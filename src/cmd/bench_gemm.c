@@ -17,6 +17,17 @@ static enum st run_product(struct mx *mx, void *user)
     return mx_gemm(mx, p->trans_a, p->trans_b, 1, p->a, p->b, 0, p->c);
 }
 
+enum { SECTION = 16 }; /* products that are enqueued as a step enqueues its kernels: in chains, on CPUs */
+
+static enum st run_section(struct mx *mx, void *user)
+{
+    enum st s = ST_OK;
+    ocl_chain_begin(mx_queue(mx));
+    for (int i = 0; s == ST_OK && i < SECTION; i++)
+        s = run_product(mx, user);
+    return ocl_chain_end(mx_queue(mx), s);
+}
+
 static const char *form_name(const struct product *p)
 {
     return p->trans_a ? (p->trans_b ? "TT" : "TN") : p->trans_b ? "NT" : "NN";
@@ -54,9 +65,30 @@ static enum st print_product(const struct bench *b, const struct product *p, con
                                       peak * 1e-9));
     char shape[48];
     snprintf(shape, sizeof shape, "%dx%dx%d", p->M, p->N, p->K);
-    printf("%-16s %-3s %-8s %9.1f %9.1f %10.1f %6.0f %%\n", shape, form_name(p), provider, flops / t->best * 1e-9,
+    printf("%-16s %-3s %-13s %9.1f %9.1f %10.1f %6.0f %%\n", shape, form_name(p), provider, flops / t->best * 1e-9,
            flops / t->median * 1e-9, t->best * 1e6, 100 * flops / t->best / peak);
     return ST_OK;
+}
+
+/* Where products go in chains: another row. */
+static enum st bench_chain(const struct bench *b, struct mx *mx, struct product *p, const char *provider, double peak)
+{
+    enum st s = ST_OK;
+    struct measured t;
+    char name[MX_TEXT_MAX + 16];
+    uint64_t before = ocl_counts().launches;
+    ocl_chain_at_once(mx_queue(mx));
+    TRY(run_section(mx, p));
+    TRY(ocl_flush(mx_queue(mx)));
+    if (ocl_counts().launches - before != 1)
+        return ST_OK;
+    TRY(measure(mx, run_section, p, 9, 0.01, &t));
+    t.best /= SECTION;
+    t.median /= SECTION;
+    snprintf(name, sizeof name, "%s, chained", provider);
+    TRY(print_product(b, p, name, &t, peak));
+out:
+    return s;
 }
 
 /* One shape and form with one provider: right first, then timed. */
@@ -84,6 +116,7 @@ static enum st bench_provider(const struct bench *b, struct product *p, struct m
                     p->N, p->K, form_name(p), ocl_device_label(b->device), difference));
     TRY(measure(mx, run_product, p, 9, 0.01, &t));
     TRY(print_product(b, p, provider, &t, peak));
+    TRY(bench_chain(b, mx, p, provider, peak));
 out:
     (void)!ocl_wait(mx_queue(b->mx));
     mx_close(mx);
@@ -171,7 +204,7 @@ enum st bench_gemm(struct bench *b)
         TRY(parse_shape(b->shape, shape));
     TRY(measure_peaks(b->mx, &peak));
     if (!b->json)
-        printf("peak %.1f GFLOP/s\n%-16s %-3s %-8s %9s %9s %10s %8s\n", peak.flops * 1e-9, "MxNxK", "", "provider",
+        printf("peak %.1f GFLOP/s\n%-16s %-3s %-13s %9s %9s %10s %8s\n", peak.flops * 1e-9, "MxNxK", "", "provider",
                "GFLOP/s", "median", "us", "of peak");
     if (b->shape)
         return bench_shape(b, shape[0], shape[1], shape[2], peak.flops);

@@ -46,22 +46,24 @@ static int units_of(const struct mx *m)
     return (int)ocl_device_facts(ocl_queue_device(m->queue))->compute_units;
 }
 
-/* Work-items at most: for a product that takes not much longer than a second thread needs to start, one. */
-static int items_most(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g)
-{
-    double flops = 2.0 * g->M * g->N * g->K, floats = (double)g->K * g->N + (double)g->M * g->K;
-    if (flops < 1e6 && floats < 1e5)
-        return 1;
-    return how->param[ITEMS] * units_of(m);
-}
-
 static int ceil_div(int a, int b)
 {
     return (a + b - 1) / b;
 }
 
+static double flops_of(const struct gemm_call *g)
+{
+    return 2.0 * g->M * g->N * g->K;
+}
+
+static bool is_large(const struct gemm_call *g)
+{
+    return flops_of(g) > 2e8;
+}
+
+/* How C is dealt to work-items: m x n blocks. By columns first, since a work-item packs what it needs of B itself. */
 struct dealing {
-    int m, n; /* C in m x n blocks, a work-item each */
+    int m, n;
 };
 
 /* A second thread starts some ten microseconds late, so what takes not much longer is one work-item, and the rest is
@@ -69,42 +71,48 @@ struct dealing {
 static struct dealing deal_alone(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g, int tiles,
                                  int panels)
 {
-    int most = items_most(m, how, g), n;
-    if (2.0 * g->M * g->N * g->K > 2e8)
+    double floats = (double)g->K * g->N + (double)g->M * g->K;
+    int most = flops_of(g) < 1e6 && floats < 1e5 ? 1 : how->param[ITEMS] * units_of(m);
+    if (is_large(g))
         most = (most + 1) / 2; /* the more B a work-item has, the longer it uses a copied tile of A */
     int each = copies_a(g) ? 3 : 1; /* panels that a copied tile should serve at least */
-    n = most;
+    int n = most;
     while (n > 1 && n * each > panels) /* by halves: the pieces stay equal, and even in number */
         n /= 2;
     return (struct dealing){smaller(ceil_div(tiles, 4), most / n), n};
 }
 
-/* In a chain all threads are there: the fewest pieces, at least two a thread, that are done soonest when they are dealt
- * out evenly. Costs in tiles; a panel that is packed costs about one more. */
+static int chained_most(const struct mx *m, const struct gemm_how *how)
+{
+    return how->param[ITEMS] * units_of(m) * 3 / 2;
+}
+
+/* In a chain all threads are there from the start. Dealt out evenly, the pieces shall end soonest, and one piece more
+ * for what comes between; a panel that is packed costs about one tile more. */
 static struct dealing deal_in_chain(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g,
                                     int tiles, int panels)
 {
-    int units = units_of(m), most = how->param[ITEMS] * units, by_work = (int)(2.0 * g->M * g->N * g->K / 1e5);
+    int units = units_of(m), each = copies_a(g) ? 3 : 1;
+    int most = smaller(chained_most(m, how), 1 + (int)(flops_of(g) / 1e5)); /* a piece takes a microsecond at least */
     struct dealing best = {1, 1};
     double least = HUGE_VAL;
-    most = smaller(most + most / 2, 1 + by_work); /* a piece takes a microsecond at least */
-    int each = copies_a(g) ? 3 : 1;
-    for (int items_m = 1; items_m <= ceil_div(tiles, 4) && items_m <= most; items_m++)
-        for (int n = 1; n * each <= panels && items_m * n <= most; n++) {
-            double cost = (ceil_div(items_m * n, units) + 1) * ceil_div(panels, n) * (ceil_div(tiles, items_m) + 1);
+    for (int items = 1; items <= ceil_div(tiles, 4) && items <= most; items *= 2)
+        for (int n = 1; n * each <= panels && items * n <= most; n++) {
+            double turns = ceil_div(items * n, units) + 1;
+            double cost = turns * ceil_div(panels, n) * (ceil_div(tiles, items) + 1);
             if (cost < 0.99 * least) {
                 least = cost;
-                best = (struct dealing){items_m, n};
+                best = (struct dealing){items, n};
             }
         }
     return best;
 }
 
-/* How C is dealt to work-items: by columns first, since a work-item packs what it needs of B itself. */
 static struct dealing deal(const struct mx *m, const struct gemm_how *how, const struct gemm_call *g)
 {
     int panels = ceil_div(g->N, tile_cols(m)), tiles = ceil_div(g->M, tile_rows(m));
-    return ocl_chain_open(m->queue) ? deal_in_chain(m, how, g, tiles, panels) : deal_alone(m, how, g, tiles, panels);
+    return ocl_chain_open(m->queue) && !is_large(g) ? deal_in_chain(m, how, g, tiles, panels)
+                                                    : deal_alone(m, how, g, tiles, panels);
 }
 
 static enum st get_kernel(struct mx *m, struct gemm_how *how, const struct gemm_call *g, struct ocl_kernel **out)
@@ -138,7 +146,7 @@ static enum st prepare(struct mx *m, struct gemm_how *how, const struct gemm_cal
 static enum st scratch(struct mx *m, const struct gemm_how *how, const struct gemm_call *g, size_t *floats)
 {
     /* not what deal() says: a product with fewer rows may be dealt in more pieces */
-    size_t most = (size_t)(how->param[ITEMS] * units_of(m)) * 3 / 2, panels = (size_t)ceil_div(g->N, tile_cols(m));
+    size_t most = (size_t)chained_most(m, how), panels = (size_t)ceil_div(g->N, tile_cols(m));
     size_t pieces = panels * (size_t)ceil_div(ceil_div(g->M, tile_rows(m)), 4);
     *floats = (pieces < most ? pieces : most) * item_floats(m, how);
     return ST_OK;

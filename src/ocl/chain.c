@@ -299,6 +299,11 @@ static bool wanted(struct ocl_queue *q)
     return true;
 }
 
+void ocl_chain_at_once(struct ocl_queue *q)
+{
+    q->sections = SECTIONS_ALONE;
+}
+
 void ocl_chain_begin(struct ocl_queue *q)
 {
     if (!able(q) || !wanted(q))

@@ -10,17 +10,16 @@
 
 enum {
     OPS_MAX = CHAIN_OPS_MAX, KINDS_MAX = CHAIN_KINDS_MAX, BUFS_MAX = CHAIN_BUFS_MAX, PATCHES_MAX = CHAIN_PATCHES_MAX,
-    ARGS_MAX = 24,     /* of a kernel; more are launched alone */
-    WORDS_MAX = 8192,  /* of the list */
-    HEAD = 5,          /* words of a kernel in the list before its arguments */
-    BLOCK = 32,        /* words that are written at once: the largest pattern of a fill */
-    PIECES = 8,        /* of a kernel for each compute unit, so that all end at about the same time */
-    APART = 16,        /* cl/chain.cl */
-    BUFS_STEP = 16,    /* programs are built for so many buffers, twice as many, ... */
-    SECTIONS_MAX = 8,  /* gathered to one launch */
-    SECTIONS_ALONE = 100,
-    LEFT_OFTEN = 4, /* work-items between two waits */
-    LEFT = 2 * OPS_MAX * 2 * APART, STATE_WORDS = LEFT + 1, /* cl/chain.cl */
+    ARGS_MAX = 24,        /* of a kernel; one with more is launched alone */
+    WORDS_MAX = 8192,     /* of the list */
+    HEAD = 5,             /* words of a kernel in the list before its arguments */
+    BLOCK = 32,           /* words that are written at once: the largest pattern of a fill */
+    PIECES = 8,           /* of a kernel for each compute unit, so that all end at about the same time */
+    BUFS_STEP = 16,       /* programs are built for so many buffers, twice as many, ... */
+    SECTIONS_ALONE = 100, /* before chains begin */
+    SECTIONS_MAX = 8,     /* gathered to one launch */
+    LEFT_OFTEN = 4,       /* work-items that left between two waits: more, and chains become short */
+    APART = 16, LEFT = 2 * OPS_MAX * 2 * APART, STATE_WORDS = LEFT + 1, /* words of `state` in cl/chain.cl */
 };
 
 struct patch { /* of cl/chain.cl */
@@ -212,6 +211,7 @@ static enum st launch_linked(struct chain *c, struct linked *l)
         }
     TRY(ocl_check(code, "clSetKernelArg", q->device));
     OCL_COUNT(launches);
+    q->flops = q->bytes = 0; /* those of the last kernel */
     code = OCL_CALL(clEnqueueNDRangeKernel(q->handle, l->handle, 2, NULL, global, local, 0, NULL,
                                            (cl_event *)ocl_trace_slot(q, "chain")));
     TRY(st_context(ocl_check(code, "clEnqueueNDRangeKernel", q->device), "a chain of %d kernels", c->ops));
@@ -239,6 +239,8 @@ enum st chain_flush(struct ocl_queue *q)
         return ST_OK;
     struct linked *l = c->ops > 1 && !c->unable ? find_linked(c) : NULL;
     enum st s = l ? launch_linked(c, l) : launch_each(c);
+    if (s != ST_OK)
+        c->unable = true; /* what the device has of the list, nobody knows any more */
     forget(c);
     return s;
 }

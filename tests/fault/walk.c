@@ -298,7 +298,7 @@ static void test_chained_run(void **state)
     long most = last_fault + last_fault / 4; /* a chain has some more */
     need_clutch();
     setenv("CLUTCH_CHAIN", "on", 1);
-    for (long n = first_folder; n <= most; n = after(n, 1)) {
+    for (long n = first_folder; n <= most; n = after(n, 3)) {
         remove_folder("run");
         thin_cache();
         int code = run_clutch(n, TRAIN "run");

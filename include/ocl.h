@@ -218,6 +218,7 @@ MUST_USE enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size
 void ocl_chain_begin(struct ocl_queue *q);
 MUST_USE enum st ocl_chain_end(struct ocl_queue *q, enum st s);
 void ocl_chain_at_once(struct ocl_queue *q);
+bool ocl_has_chains(const struct ocl_device *d);
 bool ocl_chain_open(const struct ocl_queue *q); /* whether launches are gathered just now */
 
 /* ---- counts and times -------------------------------------------------------------------------------------------- */

@@ -27,9 +27,8 @@ struct patch { /* of cl/chain.cl */
 };
 
 struct op {
-    struct ocl_kernel *kernel;
     size_t items[2], group[2], at; /* at: its first word */
-    int args;
+    int kind, args;
     struct ocl_arg arg[ARGS_MAX]; /* structs are those in the list */
 };
 
@@ -40,7 +39,6 @@ struct linked {
     cl_kernel handle;
     int kinds, bufs;
     struct ocl_kernel *kind[KINDS_MAX];
-    cl_mem set[BUFS_MAX]; /* the arguments it has */
 };
 
 struct chain {
@@ -119,8 +117,6 @@ static enum st linked_open(struct chain *c, struct linked **out)
     code = clSetKernelArg(l->handle, 1, sizeof list, &list);
     if (code == CL_SUCCESS)
         code = clSetKernelArg(l->handle, 2, sizeof state, &state);
-    for (int i = 0; code == CL_SUCCESS && i < l->bufs; i++)
-        code = clSetKernelArg(l->handle, (cl_uint)(3 + i), sizeof l->set[i], &l->set[i]);
     TRY(ocl_check(code, "clSetKernelArg", d));
     OCL_COUNT(programs);
     OCL_COUNT(kernels);
@@ -156,29 +152,27 @@ static void write_kinds(struct chain *c, const struct linked *l)
         number[k] = find_kind(l, c->kind[k]);
     c->word[0] = (uint32_t)c->ops;
     for (int i = 0; i < c->ops; i++)
-        for (int k = 0; k < c->kinds; k++)
-            if (c->kind[k] == c->op[i].kernel)
-                c->word[c->op[i].at] = (uint32_t)number[k];
+        c->word[c->op[i].at] = (uint32_t)number[c->op[i].kind];
 }
 
-/* What changed of the list, from its start as long as it fits a patch; the words before the first that did not. */
-static size_t write_patch(struct chain *c, struct patch *p)
+/* What changed of the list; false where that is more than a patch holds. */
+static bool write_patch(struct chain *c, struct patch *p)
 {
     for (size_t i = 0; i < c->words; i++)
         if (c->word[i] != c->sent[i]) {
             if (p->n == PATCHES_MAX)
-                return i;
+                return false;
             p->at[p->n] = (uint32_t)i;
             p->word[p->n++] = c->word[i];
         }
-    return c->words;
+    return true;
 }
 
 static enum st send_list(struct chain *c, struct patch *p)
 {
     struct ocl_queue *q = c->queue;
     const size_t bytes = BLOCK * sizeof *c->word;
-    if (write_patch(c, p) < c->words) {
+    if (!write_patch(c, p)) {
         p->n = 0;
         for (size_t b = 0; b < c->words; b += BLOCK) {
             if (memcmp(c->word + b, c->sent + b, bytes) == 0)
@@ -204,11 +198,10 @@ static enum st launch_linked(struct chain *c, struct linked *l)
     write_kinds(c, l);
     TRY(send_list(c, &p));
     cl_int code = clSetKernelArg(l->handle, 0, sizeof p, &p);
-    for (int i = 0; code == CL_SUCCESS && i < c->bufs; i++)
-        if (l->set[i] != c->buf[i]) {
-            l->set[i] = c->buf[i];
-            code = clSetKernelArg(l->handle, (cl_uint)(3 + i), sizeof c->buf[i], &c->buf[i]);
-        }
+    for (int i = 0; code == CL_SUCCESS && i < l->bufs; i++) { /* all: those of the launch before may be freed by now */
+        cl_mem buf = i < c->bufs ? c->buf[i] : NULL;
+        code = clSetKernelArg(l->handle, (cl_uint)(3 + i), sizeof buf, &buf);
+    }
     TRY(ocl_check(code, "clSetKernelArg", q->device));
     OCL_COUNT(launches);
     q->flops = q->bytes = 0; /* those of the last kernel */
@@ -227,7 +220,7 @@ static enum st launch_each(struct chain *c)
     enum st s = ST_OK;
     for (int i = 0; s == ST_OK && i < c->ops; i++) {
         const struct op *op = &c->op[i];
-        s = ocl_launch_now(op->kernel, op->items, op->group, op->arg, op->args);
+        s = ocl_launch_now(c->kind[op->kind], op->items, op->group, op->arg, op->args);
     }
     return s;
 }
@@ -282,10 +275,9 @@ void chain_free(struct chain *c)
 }
 
 /* Mesa's llvmpipe, which has no vectors, quietly ends a work-item after 65535 turns of loops in all: too few. */
-static bool able(const struct ocl_queue *q)
+bool ocl_has_chains(const struct ocl_device *d)
 {
-    const struct ocl_facts *f = &q->device->facts;
-    return f->kind == OCL_CPU && f->vector_width > 1 && !(q->chain && q->chain->unable);
+    return d->facts.kind == OCL_CPU && d->facts.vector_width > 1;
 }
 
 /* Not for the first sections, which may be the only ones: compiling a chain takes seconds, once. */
@@ -308,7 +300,7 @@ void ocl_chain_at_once(struct ocl_queue *q)
 
 void ocl_chain_begin(struct ocl_queue *q)
 {
-    if (!able(q) || !wanted(q))
+    if (!ocl_has_chains(q->device) || (q->chain && q->chain->unable) || !wanted(q))
         return;
     if (!q->chain && chain_create(q) != ST_OK)
         return; /* one by one then; what is wrong will show there */
@@ -344,12 +336,13 @@ static uint32_t number_of(struct chain *c, const struct ocl_buf *b)
     return (uint32_t)c->bufs;
 }
 
-static void add_kind(struct chain *c, struct ocl_kernel *k)
+static int number_of_kind(struct chain *c, struct ocl_kernel *k)
 {
     for (int i = 0; i < c->kinds; i++)
         if (c->kind[i] == k)
-            return;
-    c->kind[c->kinds++] = k;
+            return i;
+    c->kind[c->kinds] = k;
+    return c->kinds++;
 }
 
 static void add_arg(struct chain *c, struct ocl_arg *a)
@@ -379,9 +372,8 @@ enum st chain_add(struct ocl_kernel *k, const size_t items[2], const size_t grou
     struct op *op = &c->op[c->ops++];
     size_t all = items[0] * items[1], pieces = k->queue->device->facts.compute_units * (size_t)PIECES;
     uint32_t *head = c->word + c->words;
-    *op = (struct op){.kernel = k, .items = {items[0], items[1]}, .group = {group[0], group[1]}, .at = c->words,
-                      .args = n};
-    add_kind(c, k);
+    *op = (struct op){.items = {items[0], items[1]}, .group = {group[0], group[1]}, .at = c->words,
+                      .kind = number_of_kind(c, k), .args = n};
     c->words += HEAD;
     for (int i = 0; i < n; i++) {
         op->arg[i] = args[i];

@@ -144,13 +144,6 @@ static void open_device(void)
     OK(ocl_wait(queue));
 }
 
-/* Whether this device has chains at all. */
-static bool chains_here(void)
-{
-    const struct ocl_facts *f = ocl_device_facts(device);
-    return f->kind == OCL_CPU && f->vector_width > 1;
-}
-
 /* ---- sequences --------------------------------------------------------------------------------------------------- */
 
 static void run_mix(int which, uint32_t n, uint32_t a, int x, int y)
@@ -284,7 +277,7 @@ static void test_sections_become_launches(void **state)
     (void)state;
     uint32_t word;
     open_device();
-    if (!chains_here())
+    if (!ocl_has_chains(device))
         skip();
     assert_int_equal(launches_of(1), 1);
     for (int i = 0; i < 3; i++) {
@@ -306,7 +299,7 @@ static void test_traces(void **state)
     (void)state;
     static struct ocl_launch each[OCL_TRACE_MAX];
     open_device();
-    if (!chains_here())
+    if (!ocl_has_chains(device))
         skip();
     OK(ocl_trace_begin(queue, OCL_TRACE_KERNELS));
     assert_int_equal(launches_of(10), 30);
@@ -348,7 +341,7 @@ static void test_a_failed_section_is_dropped(void **state)
     (void)state;
     static uint32_t before[N], after[N];
     open_device();
-    if (!chains_here())
+    if (!ocl_has_chains(device))
         skip();
     OK(ocl_read(queue, buf[1], 0, sizeof before, before));
     ocl_chain_begin(queue);
@@ -374,7 +367,7 @@ static void test_without_the_program(void **state)
     put_source("chain.cl", broken, strlen(broken));
     open_device();
     assert_true(run_steps(20) == want);
-    if (!chains_here())
+    if (!ocl_has_chains(device))
         return;
     const char *said = notes.len ? strstr(notes.s, "its kernels are launched one by one") : NULL;
     assert_non_null(said);
@@ -398,7 +391,7 @@ static void test_a_kernel_it_cannot_take(void **state)
     OK(ocl_read(queue, buf[0], 0, sizeof got, got));
     assert_int_equal(got[0], 5);
     assert_int_equal(got[1], 5);
-    if (chains_here())
+    if (ocl_has_chains(device))
         assert_non_null(strstr(notes.s, "no kernel odd for a chain"));
 }
 

@@ -284,16 +284,10 @@ static void test_streamed_steps_only_enqueue(void **state)
     check_counts(true, false);
 }
 
-static bool has_chains(void)
-{
-    const struct ocl_facts *f = ocl_device_facts(ocl_queue_device(device_queue()));
-    return f->kind == OCL_CPU && f->vector_width > 1;
-}
-
 static void test_chained_steps_only_enqueue(void **state)
 {
     (void)state;
-    if (!has_chains())
+    if (!ocl_has_chains(ocl_queue_device(device_queue())))
         skip();
     check_counts(false, true);
     runs_drop(NULL);

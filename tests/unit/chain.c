@@ -256,6 +256,41 @@ static void test_lists_that_change(void **state)
     assert_true(run_steps(100) == want);
 }
 
+/* Buffers are freed and made anew between launches, which use some of them only. */
+static uint64_t run_with_new_buffers(int rounds)
+{
+    uint64_t hash = HASH_START;
+    uint32_t some[60];
+    struct rng r;
+    rng_init(&r, 7, 0);
+    for (int i = 0; i < rounds; i++) {
+        uint32_t used = 2 + rng_below(&r, BUFS - 1);
+        ocl_chain_begin(queue);
+        for (uint32_t b = 0; b < 2 * used; b++)
+            run_mix((int)(b % 2), N, b, (int)(b % used), (int)((b + 1) % used));
+        OK(ocl_chain_end(queue, ST_OK));
+        int b = (int)rng_below(&r, BUFS);
+        OK(ocl_read(queue, buf[b], 0, sizeof some, some));
+        hash = hash_bytes(hash, (const char *)some, sizeof some);
+        ocl_buf_free(buf[b]);
+        buf[b] = NULL;
+        OK(ocl_buf_create(device, N * sizeof(uint32_t), &buf[b]));
+        OK(ocl_zero(queue, buf[b], 0, N * sizeof(uint32_t)));
+    }
+    return hash;
+}
+
+static void test_buffers_come_and_go(void **state)
+{
+    (void)state;
+    setenv("CLUTCH_CHAIN", "off", 1);
+    open_device();
+    uint64_t want = run_with_new_buffers(60);
+    setenv("CLUTCH_CHAIN", "on", 1);
+    open_device();
+    assert_true(run_with_new_buffers(60) == want);
+}
+
 /* ---- what goes to the device, and when --------------------------------------------------------------------------- */
 
 static uint64_t launches_of(int sections)
@@ -403,6 +438,7 @@ int main(void)
         CHAIN_TEST(test_same_results),
         CHAIN_TEST(test_more_than_a_chain_takes),
         CHAIN_TEST(test_lists_that_change),
+        CHAIN_TEST(test_buffers_come_and_go),
         CHAIN_TEST(test_sections_become_launches),
         CHAIN_TEST(test_traces),
         CHAIN_TEST(test_trace_begins_behind),

@@ -3,23 +3,17 @@
  * that other work-items of the kernel before have written, so that one that starts too early is seen.
  */
 #include "support/check.h"
+#include "support/sources.h"
 
-#include "ocl.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFS = 6, N = 5000, KERNELS = 4, PATH_ROOM = 512, SOURCE_MAX = 1 << 16 };
+enum { BUFS = 6, N = 5000, KERNELS = 4, SOURCE_MAX = 1 << 16 };
 
-static struct ocl_world *world;
-static struct ocl_pick pick;
 static struct ocl_device *device;
 static struct ocl_queue *queue;
 static struct ocl_buf *buf[BUFS];
 static struct ocl_kernel *kernel[KERNELS];
-static struct text notes;
-static char sources[PATH_ROOM];
 
 static const char common_cl[] = "#define BASE 17u\n";
 static const char mix_cl[] =
@@ -53,52 +47,18 @@ struct three {
     float a;
 };
 
-static void keep_note(const char *line)
-{
-    text_add(&notes, "%s\n", line);
-}
-
-static void put_source(const char *name, const char *text, size_t len)
-{
-    char path[2 * PATH_ROOM];
-    snprintf(path, sizeof path, "%s/%s", sources, name);
-    OK(file_write(path, text, len));
-}
-
-static int open_world(void **state)
-{
-    (void)state;
-    struct ocl_pick *picks;
-    int n;
-    OK(ocl_world_open(&world));
-    OK(ocl_pick_devices(world, getenv("CLUTCH_TEST_DEVICE"), &picks, &n));
-    pick = picks[0];
-    mem_free(picks);
-    snprintf(sources, sizeof sources, "%s/cl", check_folder());
-    OK(dir_make(sources));
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    ocl_world_close(world);
-    return 0;
-}
-
 static int prepare(void **state)
 {
     (void)state;
     char *chain;
     size_t len;
-    setenv("CL_DIR", sources, 1);
     setenv("CLUTCH_CHAIN", "on", 1);
-    put_source("common.cl", common_cl, strlen(common_cl));
-    put_source("mix.cl", mix_cl, strlen(mix_cl));
+    sources_begin();
+    sources_put("common.cl", common_cl);
+    sources_put("mix.cl", mix_cl);
     OK(file_read("cl/chain.cl", SOURCE_MAX, &chain, &len));
-    put_source("chain.cl", chain, len);
+    sources_put("chain.cl", chain);
     mem_free(chain);
-    note_to(keep_note);
     return 0;
 }
 
@@ -118,9 +78,7 @@ static int drop(void **state)
 {
     (void)state;
     close_device();
-    note_to(NULL);
-    text_free(&notes);
-    unsetenv("CL_DIR");
+    sources_end();
     unsetenv("CLUTCH_CHAIN");
     return 0;
 }
@@ -129,7 +87,7 @@ static void open_device(void)
 {
     uint32_t start[N];
     close_device();
-    OK(ocl_device_open(world, &pick, &device));
+    OK(ocl_device_open(sources_world(), &(struct ocl_pick){.device = sources_device(), .parts = 1}, &device));
     OK(ocl_queue_open(device, &queue));
     for (uint32_t i = 0; i < N; i++)
         start[i] = i * 2654435761u;
@@ -221,7 +179,7 @@ static void test_same_results(void **state)
     (void)state;
     for (uint64_t seed = 0; seed < 20; seed++)
         check_same(seed, 60, 12);
-    assert_int_equal(notes.len ? strstr(notes.s, "one by one") != NULL : 0, 0);
+    assert_null(strstr(sources_notes(), "one by one"));
 }
 
 static void test_more_than_a_chain_takes(void **state)
@@ -399,12 +357,12 @@ static void test_without_the_program(void **state)
     open_device();
     uint64_t want = run_steps(20);
     setenv("CLUTCH_CHAIN", "on", 1);
-    put_source("chain.cl", broken, strlen(broken));
+    sources_put("chain.cl", broken);
     open_device();
     assert_true(run_steps(20) == want);
     if (!ocl_has_chains(device))
         return;
-    const char *said = notes.len ? strstr(notes.s, "its kernels are launched one by one") : NULL;
+    const char *said = strstr(sources_notes(), "its kernels are launched one by one");
     assert_non_null(said);
     assert_null(strstr(said + 1, "its kernels are launched one by one")); /* once */
 }
@@ -415,7 +373,7 @@ static void test_a_kernel_it_cannot_take(void **state)
     static const char odd[] = "__kernel void odd(global uint *x) { x[get_global_id(0)] += 1; }\n";
     struct ocl_kernel *k;
     uint32_t got[2];
-    put_source("odd.cl", odd, strlen(odd));
+    sources_put("odd.cl", odd);
     open_device();
     OK(ocl_zero(queue, buf[0], 0, sizeof got));
     OK(ocl_kernel_get(queue, "odd", "odd", "", &k));
@@ -427,7 +385,7 @@ static void test_a_kernel_it_cannot_take(void **state)
     assert_int_equal(got[0], 5);
     assert_int_equal(got[1], 5);
     if (ocl_has_chains(device))
-        assert_non_null(strstr(notes.s, "no kernel odd for a chain"));
+        assert_non_null(strstr(sources_notes(), "no kernel odd for a chain"));
 }
 
 #define CHAIN_TEST(f) cmocka_unit_test_setup_teardown(f, prepare, drop)
@@ -446,5 +404,5 @@ int main(void)
         CHAIN_TEST(test_without_the_program),
         CHAIN_TEST(test_a_kernel_it_cannot_take),
     };
-    return cmocka_run_group_tests_name("chain", tests, open_world, close_world);
+    return cmocka_run_group_tests_name("chain", tests, sources_setup, sources_teardown);
 }

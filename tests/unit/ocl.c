@@ -1,7 +1,6 @@
 /* ocl: devices and their parts, buffers, transfers, launches, counters and times, programs and their cache. */
 #include "support/check.h"
-
-#include "ocl.h"
+#include "support/sources.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -10,36 +9,18 @@
 
 enum { PATH_ROOM = 512 };
 
-static struct ocl_world *world;
-static int chosen; /* the device of the tests: CLUTCH_TEST_DEVICE, or the best */
 static struct ocl_device *device;
 static struct ocl_queue *queue;
 static struct ocl_buf *buf;
 static struct ocl_pick *picks;
 static int picked;
-static struct text notes;
-static char cache[PATH_ROOM], sources[PATH_ROOM]; /* folders: XDG_CACHE_HOME, CL_DIR */
-
-static void keep_note(const char *line)
-{
-    text_add(&notes, "%s\n", line);
-}
-
-static const char *all_notes(void)
-{
-    return notes.len ? notes.s : "";
-}
+static char cache[PATH_ROOM]; /* XDG_CACHE_HOME */
 
 static void put(const char *folder, const char *name, const void *bytes, size_t len)
 {
     char path[2 * PATH_ROOM];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     OK(file_write(path, bytes, len));
-}
-
-static void put_source(const char *name, const char *source)
-{
-    put(sources, name, source, strlen(source));
 }
 
 /* Every number differs, and shows common.cl, the options, and all kinds of arguments. */
@@ -52,26 +33,6 @@ static const char mark_cl[] =
     "        out[r * cols + c] = c + 1000 * r + 100000 * (uint)(ten * 0.1f) * EXTRA + BASE + (none ? 1 : 0);\n"
     "}\n";
 
-static int open_world(void **state)
-{
-    (void)state;
-    OK(ocl_world_open(&world));
-    OK(ocl_pick_devices(world, getenv("CLUTCH_TEST_DEVICE"), &picks, &picked));
-    chosen = picks[0].device;
-    mem_free(picks);
-    picks = NULL;
-    snprintf(sources, sizeof sources, "%s/cl", check_folder());
-    OK(dir_make(sources));
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    ocl_world_close(world);
-    return 0;
-}
-
 /* Every test starts with a cache folder that does not exist yet, and its own kernels. */
 static int prepare(void **state)
 {
@@ -79,10 +40,9 @@ static int prepare(void **state)
     static int n;
     snprintf(cache, sizeof cache, "%s/cache%d", check_folder(), n++);
     setenv("XDG_CACHE_HOME", cache, 1);
-    setenv("CL_DIR", sources, 1);
-    put_source("common.cl", common_cl);
-    put_source("mark.cl", mark_cl);
-    note_to(keep_note);
+    sources_begin();
+    sources_put("common.cl", common_cl);
+    sources_put("mark.cl", mark_cl);
     return 0;
 }
 
@@ -102,22 +62,20 @@ static int drop(void **state)
     close_device();
     mem_free(picks);
     picks = NULL;
-    note_to(NULL);
-    text_free(&notes);
-    unsetenv("CL_DIR");
+    sources_end();
     return 0;
 }
 
 static void open_pick(const struct ocl_pick *pick)
 {
     close_device();
-    OK(ocl_device_open(world, pick, &device));
+    OK(ocl_device_open(sources_world(), pick, &device));
     OK(ocl_queue_open(device, &queue));
 }
 
 static void open_device(void)
 {
-    open_pick(&(struct ocl_pick){.device = chosen, .parts = 1});
+    open_pick(&(struct ocl_pick){.device = sources_device(), .parts = 1});
 }
 
 /* Builds or loads `mark`, runs it over 37 x 3 items, and checks what it wrote. */
@@ -158,7 +116,7 @@ static void test_label(void **state)
 {
     (void)state;
     char want[400];
-    const struct ocl_facts *f = ocl_facts_at(world, chosen);
+    const struct ocl_facts *f = ocl_facts_at(sources_world(), sources_device());
     open_device();
     snprintf(want, sizeof want, "%d:%d %s", f->platform, f->index, f->name);
     assert_string_equal(ocl_device_label(device), want);
@@ -174,14 +132,14 @@ static void test_sub_devices(void **state)
 {
     (void)state;
     char spec[64], want[400];
-    const struct ocl_facts *f = ocl_facts_at(world, chosen);
+    const struct ocl_facts *f = ocl_facts_at(sources_world(), sources_device());
     if (f->parts_max < 2)
         skip();
     snprintf(spec, sizeof spec, "%d:%d/2,%d:%d", f->platform, f->index, f->platform, f->index);
-    OK(ocl_pick_devices(world, spec, &picks, &picked));
+    OK(ocl_pick_devices(sources_world(), spec, &picks, &picked));
     assert_int_equal(picked, 2); /* the whole device behind its parts would be there twice */
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(picks[i].device, chosen);
+        assert_int_equal(picks[i].device, sources_device());
         assert_int_equal(picks[i].part, i);
         assert_int_equal(picks[i].parts, 2);
         open_pick(&picks[i]);
@@ -197,12 +155,12 @@ static void test_sub_devices(void **state)
 static void test_sub_devices_come_and_go(void **state)
 {
     (void)state;
-    const struct ocl_facts *f = ocl_facts_at(world, chosen);
+    const struct ocl_facts *f = ocl_facts_at(sources_world(), sources_device());
     if (f->parts_max < 2)
         skip();
     for (int i = 0; i < 500; i++) {
         uint32_t value = 1;
-        open_pick(&(struct ocl_pick){.device = chosen, .part = i % 2, .parts = 2});
+        open_pick(&(struct ocl_pick){.device = sources_device(), .part = i % 2, .parts = 2});
         OK(ocl_buf_create(device, sizeof value, &buf));
         OK(ocl_zero(queue, buf, 0, sizeof value));
         OK(ocl_read(queue, buf, 0, sizeof value, &value));
@@ -413,14 +371,14 @@ static void test_a_program_that_does_not_compile(void **state)
     char path[PATH_ROOM * 2];
     struct ocl_kernel *k;
     open_device();
-    put_source("broken.cl", "kernel void broken(global float *x)\n{\n    x[0] = no_such_name;\n}\n");
+    sources_put("broken.cl", "kernel void broken(global float *x)\n{\n    x[0] = no_such_name;\n}\n");
     FAILS(ST_DEVICE, "broken.cl with -cl-std=CL1.2 -DA=1: clBuildProgram failed: CL_BUILD_PROGRAM_FAILURE (-11) on ",
           ocl_kernel_get(queue, "broken", "broken", "-DA=1", &k));
     assert_non_null(strstr(st_message(), ocl_device_label(device)));
-    assert_non_null(strstr(all_notes(), "build log of broken.cl with -cl-std=CL1.2 -DA=1 on "));
-    assert_non_null(strstr(all_notes(), "no_such_name"));
+    assert_non_null(strstr(sources_notes(), "build log of broken.cl with -cl-std=CL1.2 -DA=1 on "));
+    assert_non_null(strstr(sources_notes(), "no_such_name"));
     assert_int_equal(cache_files(path, sizeof path), 0);
-    put_source("broken.cl", "kernel void broken(global float *x)\n{\n    x[0] = 1;\n}\n");
+    sources_put("broken.cl", "kernel void broken(global float *x)\n{\n    x[0] = 1;\n}\n");
     OK(ocl_kernel_get(queue, "broken", "broken", "-DA=1", &k)); /* mended */
 }
 
@@ -445,10 +403,11 @@ static void test_programs_and_kernels_that_are_not_there(void **state)
 /* One note where it compiles, none where the cache has it: nothing is ever said about the cache. */
 static void check_compiles(bool compiles)
 {
-    text_clear(&notes);
+    sources_end(); /* what was noted so far */
+    sources_begin();
     open_device();
     check_mark(16);
-    const char *said = all_notes(), *end = strchr(said, '\n');
+    const char *said = sources_notes(), *end = strchr(said, '\n');
     if (!compiles) {
         assert_string_equal(said, "");
         return;
@@ -466,9 +425,9 @@ static void test_cache(void **state)
     assert_int_equal(cache_files(path, sizeof path), 1);
     check_compiles(false);
     OK(ocl_kernel_get(queue, "mark", "mark", "-DEXTRA=8", &k)); /* other options, another program */
-    assert_non_null(strstr(all_notes(), "compiling kernels for "));
+    assert_non_null(strstr(sources_notes(), "compiling kernels for "));
     assert_int_equal(cache_files(path, sizeof path), 2);
-    put_source("common.cl", "#define BASE (5000000u)\n"); /* other source */
+    sources_put("common.cl", "#define BASE (5000000u)\n"); /* other source */
     check_compiles(true);
     assert_int_equal(cache_files(path, sizeof path), 3);
     check_compiles(false);
@@ -561,5 +520,5 @@ int main(void)
         TEST(test_a_damaged_cache_is_built_anew),
         TEST(test_a_cache_that_cannot_be_written),
     };
-    return cmocka_run_group_tests_name("ocl", tests, open_world, close_world);
+    return cmocka_run_group_tests_name("ocl", tests, sources_setup, sources_teardown);
 }

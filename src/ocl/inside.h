@@ -28,8 +28,8 @@ struct ocl_device {
     cl_device_id id;
     cl_context context;
     struct ocl_program *programs;
-    uint64_t bytes; /* in buffers; the thread that opened the device writes and reads */
-    bool told_compiling;
+    _Atomic uint64_t bytes; /* in buffers; this and the next: any thread's queue may begin a chain */
+    atomic_bool told_compiling;
 };
 
 struct ocl_buf {

@@ -138,9 +138,8 @@ void ocl_note_build_log(const struct ocl_device *d, cl_program handle, const cha
 
 void ocl_note_compiling(struct ocl_device *d)
 {
-    if (!d->told_compiling)
+    if (!atomic_exchange(&d->told_compiling, true))
         note("compiling kernels for %s (the first start on a device; later starts use the cache)", d->label);
-    d->told_compiling = true;
 }
 
 static enum st compile(struct ocl_device *d, const char *file, const char *options, const char *source,

@@ -2,8 +2,9 @@
 // and go on to the next kernel when all items of the one before are done. One waits only for what another has taken,
 // which therefore runs: so it does not matter how many of them a device runs at once, or when the others start. Where
 // that other one got lost, since its core does something else, a work-item leaves: its core may be what is wanted.
-// src/ocl/chain.c puts before this file EACH_KIND(X), X(k) for each kernel, and EACH_BUF(X), X(b) for each buffer, and
-// links it with functions chain_k that do items first .. end of a kernel, `side` of them side by side.
+// src/ocl/chain_program.c puts before this file EACH_KIND(X), X(k, name) for each kernel, and EACH_BUF(X), X(b) for
+// each buffer, and links it with functions of these names, which do items first .. end of a kernel, `side` of them
+// side by side.
 //
 // Shapes: list: the number of kernels, then of each: kind, items, side, items at a time, place of the next one, and its
 //   arguments, buffers as numbers, 0 for none; state (2, OPS_MAX, 2, APART): items taken and items done, in one half
@@ -27,15 +28,15 @@ struct patch {
     uint turn, before, n, at[PATCHES_MAX], word[PATCHES_MAX];
 };
 
-#define DECLARE(k) \
-    void chain_##k(uint first, uint end, uint side, global const uint *arg, global char *const *buf);
+#define DECLARE(k, name) \
+    void name(uint first, uint end, uint side, global const uint *arg, global char *const *buf);
 EACH_KIND(DECLARE)
 
 static void run(uint kind, uint first, uint end, uint side, global const uint *arg, global char *const *buf)
 {
-#define CASE(k) \
+#define CASE(k, name) \
     case k: \
-        chain_##k(first, end, side, arg, buf); \
+        name(first, end, side, arg, buf); \
         break;
     switch (kind) {
         EACH_KIND(CASE)

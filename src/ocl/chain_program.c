@@ -3,13 +3,17 @@
  * linked with cl/chain.cl. Of `kernel void f(uint n, global float *x)` is made
  *
  *   static void f(uint at_x, uint at_y, uint n, global float *x), where get_global_id() is at_x or at_y, and behind it
- *   void chain_7(uint first, uint end, uint side, arguments, buffers), which calls it for some of its work-items.
+ *   void chain_f_0123456789abcdef(uint first, uint end, uint side, arguments, buffers)
+ *
+ * with a hash of the file and the options, which calls it for some of its work-items. What a kernel was compiled to is
+ * kept, for it may be in several chains.
  */
 #include "inside.h"
 
 #include <stdio.h>
 #include <string.h>
 
+enum { OPTIONS_MAX = 512 };
 static const char options_of_all[] = "-cl-std=CL1.2";
 static const char kernel_word[] = "kernel void ";
 
@@ -37,8 +41,15 @@ static enum st add_functions(const char *source, struct text *out)
     return text_status(out);
 }
 
-/* The function that does some work-items of kernel number k: its arguments from words and buffers, then a loop. */
-static enum st add_caller(const char *source, const struct ocl_kernel *kernel, int k, struct text *out)
+static void add_name(const struct ocl_kernel *kernel, struct text *out)
+{
+    const struct ocl_program *p = kernel->program;
+    uint64_t hash = hash_bytes(hash_bytes(HASH_START, p->file, strlen(p->file)), p->options, strlen(p->options));
+    text_add(out, "chain_%s_%016llx", kernel->name, (unsigned long long)hash);
+}
+
+/* The function that does some work-items of a kernel: its arguments from words and buffers, then a loop. */
+static enum st add_caller(const char *source, const struct ocl_kernel *kernel, struct text *out)
 {
     char head[sizeof kernel_word + sizeof kernel->name + 1];
     snprintf(head, sizeof head, "%s%s(", kernel_word, kernel->name);
@@ -49,9 +60,10 @@ static enum st add_caller(const char *source, const struct ocl_kernel *kernel, i
         return st_fail(ST_INTERNAL, "no kernel %s for a chain", kernel->name);
     at += strlen(head);
     int n = 0;
-    text_add(out,
-             "void chain_%d(uint first, uint end, uint side, global const uint *arg, global char *const *buf)\n"
-             "{\n    global const uint *w = arg;\n", k);
+    text_add(out, "void ");
+    add_name(kernel, out);
+    text_add(out, "(uint first, uint end, uint side, global const uint *arg, global char *const *buf)\n"
+                  "{\n    global const uint *w = arg;\n");
     for (bool last = false; !last; n++) {
         size_t len = strcspn(at, ",)");
         last = at[len] == ')';
@@ -74,24 +86,27 @@ static enum st add_caller(const char *source, const struct ocl_kernel *kernel, i
     return text_status(out);
 }
 
-static enum st function_source(const struct ocl_kernel *kernel, int k, struct text *out)
+static enum st function_source(const struct ocl_kernel *kernel, struct text *out)
 {
     enum st s = ST_OK;
     struct text file = {0};
     TRY(ocl_source_add("common", out));
     TRY(ocl_source_add(kernel->program->file, &file));
     TRY(add_functions(file.s, out));
-    TRY(add_caller(file.s, kernel, k, out));
+    TRY(add_caller(file.s, kernel, out));
 out:
     text_free(&file);
     return s;
 }
 
-static enum st chain_source(int kinds, int bufs, struct text *out)
+static enum st chain_source(struct ocl_kernel *const *kinds, int n, int bufs, struct text *out)
 {
     text_add(out, "#define OPS_MAX %d\n#define PATCHES_MAX %d\n#define EACH_KIND(X)", CHAIN_OPS_MAX, CHAIN_PATCHES_MAX);
-    for (int k = 0; k < kinds; k++)
-        text_add(out, " X(%d)", k);
+    for (int k = 0; k < n; k++) {
+        text_add(out, " X(%d, ", k);
+        add_name(kinds[k], out);
+        text_add(out, ")");
+    }
     text_add(out, "\n#define EACH_BUF(X)");
     for (int b = 1; b <= bufs; b++)
         text_add(out, " X(%d)", b);
@@ -138,37 +153,84 @@ out:
     return s;
 }
 
+/* What a kernel was compiled to. With `linking` held. */
+static enum st get_part(struct ocl_device *d, const struct ocl_kernel *kernel, const char *source, const char *options,
+                        cl_program *out)
+{
+    enum st s = ST_OK;
+    struct chain_part *p = d->parts;
+    while (p && (p->of != kernel->program || strcmp(p->name, kernel->name) != 0))
+        p = p->next;
+    if (p) {
+        *out = p->handle;
+        return ST_OK;
+    }
+    TRY(NEW(p, 1));
+    TRY(compile(d, source, options, kernel->program->file, &p->handle));
+    p->of = kernel->program;
+    snprintf(p->name, sizeof p->name, "%s", kernel->name);
+    p->next = d->parts;
+    d->parts = p;
+    *out = p->handle;
+    p = NULL;
+out:
+    mem_free(p);
+    return s;
+}
+
+void chain_parts_free(struct ocl_device *d)
+{
+    while (d->parts) {
+        struct chain_part *next = d->parts->next;
+        clReleaseProgram(d->parts->handle);
+        mem_free(d->parts);
+        d->parts = next;
+    }
+}
+
+/* From sources (n + 1) and their options: those of the kernels, and behind them cl/chain.cl. With `linking` held. */
+static enum st make_program(struct ocl_device *d, struct ocl_kernel *const *kinds, int n, const struct text *source,
+                            char (*options)[OPTIONS_MAX], cl_program *out)
+{
+    enum st s = ST_OK;
+    cl_program part[CHAIN_KINDS_MAX + 1] = {NULL};
+    ocl_note_compiling(d);
+    for (int k = 0; k < n; k++)
+        TRY(get_part(d, kinds[k], source[k].s, options[k], &part[k]));
+    TRY(compile(d, source[n].s, options[n], "chain", &part[n]));
+    TRY(link_all(d, part, n + 1, out));
+out:
+    if (part[n])
+        clReleaseProgram(part[n]);
+    return s;
+}
+
 enum st chain_program(struct ocl_device *d, struct ocl_kernel *const *kinds, int n, int bufs, cl_program *out)
 {
     enum st s = ST_OK;
     struct text source[CHAIN_KINDS_MAX + 1] = {{0}}, all = {0}, key = {0};
-    char options[CHAIN_KINDS_MAX + 1][512];
-    cl_program part[CHAIN_KINDS_MAX + 1] = {NULL};
+    char options[CHAIN_KINDS_MAX + 1][OPTIONS_MAX];
+    monitor_enter(d->linking);
     for (int k = 0; k < n; k++) {
         snprintf(options[k], sizeof options[k], "%s %s", options_of_all, kinds[k]->program->options);
-        TRY(function_source(kinds[k], k, &source[k]));
+        TRY(function_source(kinds[k], &source[k]));
     }
     snprintf(options[n], sizeof options[n], "%s", options_of_all);
-    TRY(chain_source(n, bufs, &source[n]));
+    TRY(chain_source(kinds, n, bufs, &source[n]));
     for (int k = 0; k <= n; k++)
         text_add(&all, "with %s\n%s", options[k], source[k].s);
     TRY(text_status(&all));
     ocl_program_key(d, options_of_all, all.s, &key);
     TRY(text_status(&key));
     *out = ocl_cache_load(d, &key, options_of_all);
-    if (*out)
-        goto out;
-    ocl_note_compiling(d);
-    for (int k = 0; k <= n; k++)
-        TRY(compile(d, source[k].s, options[k], k < n ? kinds[k]->program->file : "chain", &part[k]));
-    TRY(link_all(d, part, n + 1, out));
-    ocl_cache_save(*out, &key);
-out:
-    for (int k = 0; k <= n; k++) {
-        if (part[k])
-            clReleaseProgram(part[k]);
-        text_free(&source[k]);
+    if (!*out) {
+        TRY(make_program(d, kinds, n, source, options, out));
+        ocl_cache_save(*out, &key);
     }
+out:
+    monitor_leave(d->linking);
+    for (int k = 0; k <= n; k++)
+        text_free(&source[k]);
     text_free(&all);
     text_free(&key);
     return s;

@@ -21,6 +21,14 @@ struct ocl_program {
     char *file, *options; /* behind this struct, one allocation */
 };
 
+/* A kernel as a function, compiled, for the programs of chains. */
+struct chain_part {
+    struct chain_part *next;
+    const struct ocl_program *of;
+    char name[64]; /* of the kernel */
+    cl_program handle;
+};
+
 struct ocl_device {
     struct ocl_facts facts;
     char label[320];
@@ -28,6 +36,8 @@ struct ocl_device {
     cl_device_id id;
     cl_context context;
     struct ocl_program *programs;
+    struct monitor *linking;  /* held while a chain's program is made: the next one may be the same, or share parts */
+    struct chain_part *parts; /* read and written with it held */
     _Atomic uint64_t bytes; /* in buffers; this and the next: any thread's queue may begin a chain */
     atomic_bool told_compiling;
 };
@@ -118,5 +128,6 @@ void chain_free(struct chain *c); /* accepts NULL */
 /* The program of a chain of such kernels with `bufs` buffers. Caller releases. */
 MUST_USE enum st chain_program(struct ocl_device *d, struct ocl_kernel *const *kinds, int n, int bufs,
                                cl_program *out);
+void chain_parts_free(struct ocl_device *d);
 
 #endif

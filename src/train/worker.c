@@ -500,7 +500,8 @@ static enum st run_step(struct worker *w, bool last)
     TRY(window_before_step(w));
     if (team->training)
         TRY(learn_targets(w, ring - 1)); /* there is room for this step's */
-    ocl_chain_begin(w->queue);
+    if (team->training) /* an evaluation is too short for chains of its own to pay */
+        ocl_chain_begin(w->queue);
     TRY(ocl_chain_end(w->queue, pass_batch(w, first, left < batch ? (int)left : (int)batch)));
     /* one step stays under way behind us, so that the device has work while the next one is prepared; but what the
      * module above waits for leaves as soon as it is there */

@@ -45,9 +45,9 @@ int sg_batch_min(const struct sg_spec *spec);
 int sg_micro_batches(const struct sg_spec *spec);
 /* Probability with which a step updates the module. */
 double sg_update_probability(const struct sg_spec *spec);
-/* Multiply-accumulates of one sample that the coupling costs the module below the cut, in a training step; n: size of
- * h. */
-uint64_t sg_macs(const struct sg_spec *spec, int n, int classes);
+/* Multiply-accumulates of one sample that the coupling costs the module below the cut, in a training step of `batch`
+ * samples; n: size of h. */
+uint64_t sg_macs(const struct sg_spec *spec, int n, int classes, int batch);
 
 /* ---- a coupling on the lower module's device --------------------------------------------------------------------- */
 

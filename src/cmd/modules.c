@@ -16,7 +16,7 @@ void couplings_cost(const struct nn_net *net, const struct sg_spec *spec, struct
     for (int i = 1, k = 0; i < net->layer_count; i++) {
         while (k + 2 < net->section_count && net->section[k + 1].first < i)
             k++; /* the section that a cut here would be behind */
-        costs->coupling_macs[i] = sg_macs(&spec[k], nn_size(net->layer[i].in), net->classes);
+        costs->coupling_macs[i] = sg_macs(&spec[k], nn_size(net->layer[i].in), net->classes, costs->batch);
     }
 }
 

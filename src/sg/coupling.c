@@ -53,9 +53,9 @@ out:
     return s;
 }
 
-uint64_t sg_macs(const struct sg_spec *spec, int n, int classes)
+uint64_t sg_macs(const struct sg_spec *spec, int n, int classes, int batch)
 {
-    uint64_t macs = 0;
+    uint64_t macs = spec->kind->macs ? spec->kind->macs(n, batch) : 0;
     for (int i = 0; i < SG_NETS_MAX; i++) {
         struct nn_net *net;
         if (make_net(spec, i, n, classes, &net) != ST_OK || !net)

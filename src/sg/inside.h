@@ -17,6 +17,8 @@ struct sg_kind {
 
     /* The layers of net i, without the input; nothing is added where there is no such net. NULL: no nets. */
     void (*net)(const struct sg_spec *spec, int i, int n, int classes, struct text *out);
+    /* Multiply-accumulates of one sample beside those of its nets; may be NULL for none. */
+    uint64_t (*macs)(int n, int batch);
     /* Floats of work memory, and of scratch beside that of the nets; may be NULL for none. */
     enum st (*work)(const struct sg_spec *spec, struct mx *mx, int n, int classes, int batch, int ring, size_t *floats,
                     size_t *scratch);

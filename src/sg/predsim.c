@@ -19,6 +19,12 @@ static void net(const struct sg_spec *spec, int i, int n, int classes, struct te
         text_add(out, "dense %d bias=0\n", n);
 }
 
+/* N N^T, and E N. */
+static uint64_t macs(int n, int batch)
+{
+    return 2 * (uint64_t)n * (uint64_t)batch;
+}
+
 static enum st work(const struct sg_spec *spec, struct mx *mx, int n, int classes, int batch, int ring, size_t *floats,
                     size_t *scratch)
 {
@@ -90,6 +96,7 @@ const struct sg_kind sg_predsim = {
                  .otherwise = 1}},
     .ops = {MX_SOFTMAX, MX_BLEND, MX_SIMILARITY},
     .net = net,
+    .macs = macs,
     .work = work,
     .gradient = gradient,
 };

@@ -184,7 +184,7 @@ static void test_what_a_coupling_is_like(void **state)
     }
 }
 
-/* n = 4, 3 classes: three times the forward pass. */
+/* n = 4, 3 classes, 6 samples: three times the forward pass; predsim's products of all samples with all beside it. */
 static void test_macs_by_hand(void **state)
 {
     (void)state;
@@ -199,14 +199,14 @@ static void test_macs_by_hand(void **state)
         {"sg hidden=0", 3 * 4 * 4},
         {"local", 3 * 4 * 3},
         {"local hidden=2 width=5", 3 * (4 * 5 + 5 * 5 + 5 * 3)},
-        {"predsim", 3 * (4 * 3 + 4 * 4)},
+        {"predsim", 3 * (4 * 3 + 4 * 4) + 2 * 6 * 4},
         {"exact", 0},
         {"exact micro=4", 0},
         {"none", 0},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct sg_spec spec = parsed(cases[i].words);
-        assert_int_equal(sg_macs(&spec, 4, 3), cases[i].macs);
+        assert_int_equal(sg_macs(&spec, 4, 3, 6), cases[i].macs);
     }
 }
 

@@ -84,7 +84,7 @@ static enum st parse_option(const struct reader *r, struct nn_layer *l, int posi
     const struct nn_option *o = &kind->options[at];
     double v;
     if (!parse_f64(value, &v) || v < o->least || v > o->most || (o->whole && v != floor(v)))
-        return FAIL(r, "%s: %s is '%s', must be a%s number from %g to %g", kind->name, o->key, value,
+        return FAIL(r, "%s: %s is '%s', must be a%s number from %.15g to %.15g", kind->name, o->key, value,
                     o->whole ? " whole" : "", o->least, o->most);
     if (given[at])
         return FAIL(r, "%s: %s is given twice", kind->name, o->key);

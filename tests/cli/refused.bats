@@ -19,7 +19,7 @@ input 1x6x6; dense 4|net:2: the net ends without a loss: its last line is 'loss 
 input 1x6x6; loss softmax|net:2: no layer before the loss
 dense 4; loss softmax|net:1: 'dense' before the input: the first line is 'input CxHxW'
 input 1x6x6; dense; loss softmax|net:2: dense: units (outputs) is missing
-input 1x6x6; dense 0; loss softmax|net:2: dense: units is '0', must be a whole number from 1 to 1.04858e+06
+input 1x6x6; dense 0; loss softmax|net:2: dense: units is '0', must be a whole number from 1 to 1048576
 input 1x6x6; dense 4 width=3; loss softmax|net:2: dense: unknown option 'width'; known: units, bias, zero
 input 1x6x6; dense 4; loss hinge|net:3: loss 'hinge' is unknown; known: softmax
 END

@@ -70,6 +70,8 @@ struct train_memory {
     bool streams;             /* pictures stay in host memory and are sent as they are needed */
 };
 
+/* ST_INPUT where the pictures or classes of a set do not fit the net; train_open() asks too. */
+MUST_USE enum st train_check_set(const struct nn_net *net, const struct data_set *set);
 /* Plans, refuses what does not fit (ST_INPUT with the figures), and makes all buffers and kernels. With `set`, its
  * splits are what train_epoch and train_evaluate use, and shapes and classes must fit the net (ST_INPUT); with
  * `options`, it can be trained. Net, options, set and device are borrowed. `memory` is filled as soon as it is known,

@@ -170,9 +170,8 @@ static enum st gather_facts(struct session *c, const struct wishes *w)
     f->couple = w->couple;
     f->lockstep = w->lockstep;
     f->queue = (int)w->queue;
-    if (c->net->classes > DATA_CLASSES_MAX || c->set->c > TRAIN_CHANNELS_MAX)
-        return st_fail(ST_INPUT, "%s: %d classes and pictures of %d channels, %d and %d at most", c->net->origin,
-                       c->net->classes, c->set->c, DATA_CLASSES_MAX, TRAIN_CHANNELS_MAX);
+    if (c->net->classes > DATA_CLASSES_MAX)
+        return st_fail(ST_INPUT, "%s: %d classes, %d at most", c->net->origin, c->net->classes, DATA_CLASSES_MAX);
     f->class_count = c->net->classes;
     f->scaling.channels = c->set->c;
     data_moments(c->set, f->scaling.mean, f->scaling.deviation);
@@ -296,6 +295,7 @@ static enum st start(struct session *c, const struct wishes *w)
     char name[NAME_MAX];
     TRY(nn_net_open(w->net, &c->net));
     TRY(open_data(c, w->data, (uint32_t)w->limit, (uint32_t)w->validation, w->options.seed));
+    TRY(train_check_set(c->net, c->set)); /* before devices are measured */
     TRY(place(c, &(struct modules_wish){.devices = w->devices, .couple = w->couple, .optimizer = w->options.optimizer,
                                         .modules = w->modules, .queue = w->queue, .batch = w->options.batch,
                                         .lockstep = w->lockstep, .no_tune = w->no_tune}));

@@ -66,14 +66,14 @@ struct train {
     float meter[2 * WINDOW];               /* host copy: loss sum and correct count of each batch */
 };
 
-/* ST_INPUT where the pictures of a set do not fit the net. */
-MUST_USE enum st check_set(const struct nn_net *net, const struct data_set *set);
 const struct data_split *split_of(const struct data_set *set, int split);
 /* Samples that some layer of a net needs to train on. */
 int batch_min_of(const struct nn_net *net);
 /* Steps of an epoch: the last batch may be smaller, but not too small to train on. */
 MUST_USE enum st count_steps(struct train *t, int batch_min);
 uint64_t largest_buffer(const struct nn_memory *m);
+/* Device bytes of the feeds that a train has; *largest: of one. */
+uint64_t pictures_bytes(const struct train *t, bool streams, uint64_t *largest);
 /* (2, C) on the device: what pixels are multiplied by, and what is added. */
 MUST_USE enum st write_scale(struct ocl_queue *q, const struct train_scaling *scaling, struct ocl_buf *scale);
 /* ST_NUMERIC with advice where a sum of losses is not finite any more by that step. */

@@ -51,20 +51,11 @@ static enum st check_couplings(struct team *team, const struct nn_net *net, int 
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-static uint64_t pictures_of(const struct worker *w, bool streams)
-{
-    const struct train *t = w->team->train;
-    uint64_t bytes = 0;
-    for (int i = 0; i < 3 && w->index == 0; i++)
-        if (split_of(t->set, i)->n > 0)
-            bytes += feed_bytes(split_of(t->set, i), nn_size(w->net->input), t->batch, i == TRAIN_TRAINING, streams);
-    return bytes;
-}
-
 /* Adds what a module needs to *sum; *own: with pictures. */
 static enum st plan_worker(const struct worker *w, bool streams, struct train_memory *sum, uint64_t *own)
 {
     enum st s = ST_OK;
+    char need[32], have[32];
     const struct team *team = w->team;
     uint64_t rows = (uint64_t)team->rows_max, micro = (uint64_t)team->micro, coupling = 0;
     uint64_t in = (uint64_t)nn_size(w->net->input), out = (uint64_t)w->net->classes;
@@ -76,11 +67,13 @@ static enum st plan_worker(const struct worker *w, bool streams, struct train_me
     uint64_t batch = micro * rows * 4 * (in + 1) + (w->spec ? rows * 4 * out : rows * 8);
     if (team->micro > 1)
         batch += m.params;
-    uint64_t pictures = pictures_of(w, streams);
+    uint64_t largest, pictures = w->index == 0 ? pictures_bytes(team->train, streams, &largest) : 0;
     const struct ocl_facts *f = ocl_device_facts(w->place->device);
     if (f->buffer_bytes_max && largest_buffer(&m) > f->buffer_bytes_max)
-        TRY(st_fail(ST_INPUT, "module %d needs a larger buffer than device %s can hold: take a smaller --batch or net",
-                    w->index, w->place->label));
+        TRY(st_fail(ST_INPUT,
+                    "module %d needs a buffer of %s on device %s, where one holds %s at most: take a smaller --batch "
+                    "or net, or cut it elsewhere", w->index, show_bytes(need, sizeof need, largest_buffer(&m)),
+                    w->place->label, show_bytes(have, sizeof have, f->buffer_bytes_max)));
     *own = nn_memory_total(&m) + coupling + batch + pictures;
     sum->net.params += m.params;
     sum->net.grads += m.grads;
@@ -97,6 +90,15 @@ out:
     return s;
 }
 
+/* Whether the pictures, which the lowest module has, go into buffers of its device. */
+static bool pictures_fit(const struct team *team, bool streams)
+{
+    const struct ocl_facts *f = ocl_device_facts(team->worker[0].place->device);
+    uint64_t largest;
+    (void)pictures_bytes(team->train, streams, &largest);
+    return !f->buffer_bytes_max || largest <= f->buffer_bytes_max;
+}
+
 /* What each real device has to hold, against what it has; *fits false where that is too much. */
 static enum st plan_devices(struct team *team, bool streams, struct train_memory *m, bool *fits)
 {
@@ -104,7 +106,7 @@ static enum st plan_devices(struct team *team, bool streams, struct train_memory
     char need[32], have[32];
     uint64_t own[PLAN_MODULES_MAX];
     *m = (struct train_memory){.streams = streams};
-    *fits = true;
+    *fits = pictures_fit(team, streams);
     for (int k = 0; k < team->n; k++)
         TRY(plan_worker(&team->worker[k], streams, m, &own[k]));
     for (int k = 0; k < team->n; k++) {
@@ -289,7 +291,7 @@ enum st train_open_modules(const struct train_placement *placement, const struct
     enum st s = ST_OK;
     struct train *t = NULL;
     TRY(train_check_options(options));
-    TRY(check_set(net, set));
+    TRY(train_check_set(net, set));
     if (placement->queue < 1 || placement->queue > TRAIN_QUEUE_MAX)
         TRY(st_fail(ST_INPUT, "--queue is %d, must be from 1 to %d", placement->queue, TRAIN_QUEUE_MAX));
     TRY(NEW(t, 1));

@@ -1,7 +1,7 @@
 /* Opening a net on a device: what it needs is counted first, refused where it does not fit, and then made. */
 #include "team.h"
 
-enum st check_set(const struct nn_net *net, const struct data_set *set)
+enum st train_check_set(const struct nn_net *net, const struct data_set *set)
 {
     if (set->c != net->input.c || set->h != net->input.h || set->w != net->input.w) {
         /* a net may take the picture as a plain vector */
@@ -28,7 +28,7 @@ static bool wants_split(const struct train *t, int split)
     return t->set && split_of(t->set, split)->n > 0 && (split != TRAIN_TRAINING || t->options);
 }
 
-static uint64_t pictures_bytes(const struct train *t, bool streams, uint64_t *largest)
+uint64_t pictures_bytes(const struct train *t, bool streams, uint64_t *largest)
 {
     uint64_t all = 0;
     *largest = 0;
@@ -172,7 +172,7 @@ enum st train_open(struct ocl_device *device, const struct nn_net *net, const st
     if (options)
         TRY(train_check_options(options));
     if (set)
-        TRY(check_set(net, set));
+        TRY(train_check_set(net, set));
     TRY(NEW(t, 1));
     t->device = device;
     t->net = net;

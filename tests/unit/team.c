@@ -292,6 +292,26 @@ static enum st open_with(struct run *r, int queue)
     return train_open_modules(&p, r->net, &r->options, &r->set, &r->scaling, NULL, &r->train);
 }
 
+/* Nothing reads the pictures before training does, so there need not be as many as are told of. */
+static void test_pictures_larger_than_a_buffer_are_streamed(void **state)
+{
+    (void)state;
+    const struct ocl_facts *f = ocl_device_facts(ocl_queue_device(device_queue()));
+    uint64_t n = f->buffer_bytes_max / (28 * 28) + 1;
+    struct run *r = run_plan(deep("cut csg;", ""), 100);
+    struct train_placement p = team_placement(r, 2, false);
+    struct train_memory memory;
+    OK(train_open_modules(&p, r->net, &r->options, &r->set, &r->scaling, &memory, &r->train));
+    assert_false(memory.streams);
+    runs_drop(NULL);
+    if (n * 28 * 28 > f->memory_bytes / 10 * 8 || n > UINT32_MAX)
+        skip(); /* a buffer may hold most of the device */
+    r = run_plan(deep("cut csg;", ""), 100);
+    r->set.train.n = (uint32_t)n;
+    OK(train_open_modules(&p, r->net, &r->options, &r->set, &r->scaling, &memory, &r->train));
+    assert_true(memory.streams);
+}
+
 static void test_what_is_refused(void **state)
 {
     (void)state;
@@ -423,6 +443,7 @@ int main(void)
         RUNS_TEST(test_the_same_bits_twice),
         RUNS_TEST(test_evaluation_leaves_no_trace),
         RUNS_TEST(test_a_pipeline_agrees_with_the_loop),
+        RUNS_TEST(test_pictures_larger_than_a_buffer_are_streamed),
         RUNS_TEST(test_what_is_refused),
         RUNS_TEST(test_a_pipeline_with_batch_norm),
         RUNS_TEST(test_skipped_steps),

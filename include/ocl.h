@@ -210,11 +210,12 @@ MUST_USE enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size
  * vectors, where each launch costs microseconds and threads start one by one. The results are the same. While the
  * device has work the end of a section may hold them back, for some sections to become one launch; any other call for
  * the queue sends them first. They are launched one by one, and the end is ocl_flush(), on other devices, in the first
- * 100 sections of a queue (compiling a chain takes seconds, once; not behind ocl_chain_at_once(), or with
+ * OCL_CHAIN_AFTER sections of a queue (compiling a chain takes seconds, once; not behind ocl_chain_at_once(), or with
  * CLUTCH_CHAIN=on in the environment), while kernels are timed, where the program does not build (a note says so), and
  * with CLUTCH_CHAIN=off. `s`: how the section went. After a failure, which ocl_chain_end returns, what was gathered is
  * dropped.
  */
+enum { OCL_CHAIN_AFTER = 100 };
 void ocl_chain_begin(struct ocl_queue *q);
 MUST_USE enum st ocl_chain_end(struct ocl_queue *q, enum st s);
 void ocl_chain_at_once(struct ocl_queue *q);

@@ -104,6 +104,9 @@ MUST_USE enum st train_read(struct train *t, int tensor, enum nn_part part, int 
 MUST_USE enum st train_write(struct train *t, int tensor, enum nn_part part, int slot, const float *in);
 
 MUST_USE enum st train_init(struct train *t); /* weights and data order from the seed; epoch 0 */
+/* Steps go in chains from the next one on where the device has them, not only behind the first 100 (ocl_chain_at_once):
+ * to have them compiled before something is timed. */
+void train_chain_at_once(struct train *t);
 
 struct train_result {
     double loss, accuracy; /* mean over samples; accuracy 0..1 */

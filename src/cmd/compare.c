@@ -144,21 +144,26 @@ out:
     return s;
 }
 
-/* A step of each row, thrown away: what cannot run is refused before anything is trained, and kernels that a driver
- * finishes at their first launch take no time from the row that happens to be first. */
+/* Some steps of each row, thrown away: what cannot run is refused before anything is trained, and what is compiled, or
+ * finished by a driver at its first launch, takes no time from a row. */
 static enum st try_rows(const struct compare *c)
 {
     enum st s = ST_OK;
     struct train *t = NULL;
     struct train_options o = c->options;
-    double loss;
+    bool chains = (uint64_t)o.epochs * (c->set->train.n / (uint32_t)o.batch) > OCL_CHAIN_AFTER;
+    double losses[2];
     o.seed = (uint64_t)c->seed[0];
     for (int i = 0; i < c->rows; i++) {
         s = open_row(c, &c->row[i], &o, &t);
         if (s == ST_OK)
             s = train_init(t);
         if (s == ST_OK)
-            s = train_steps(t, 1, &loss);
+            s = train_steps(t, 1, losses); /* its kernels launched one by one, as the first steps are */
+        if (s == ST_OK && chains) {
+            train_chain_at_once(t);
+            s = train_steps(t, 2, losses);
+        }
         TRY(i > 0 ? st_context(s, "%s", c->row[i].name) : s);
         train_close(t);
         t = NULL;
@@ -231,8 +236,7 @@ static enum st compare(struct compare *c)
     TRY(nn_net_open(c->net_word, &c->net));
     TRY(data_open(c->data, (uint64_t)c->seed[0], &c->set));
     TRY(data_hold_out(c->set, (uint32_t)c->limit, (uint32_t)c->validation, (uint64_t)c->seed[0]));
-    if (c->set->c > TRAIN_CHANNELS_MAX)
-        TRY(st_fail(ST_INPUT, "pictures of %d channels, %d at most", c->set->c, TRAIN_CHANNELS_MAX));
+    TRY(train_check_set(c->net, c->set)); /* before devices are measured */
     c->scaling.channels = c->set->c;
     data_moments(c->set, c->scaling.mean, c->scaling.deviation);
     TRY(place(c));

@@ -16,7 +16,6 @@ enum {
     BLOCK = 32,           /* words that are written at once: the largest pattern of a fill */
     PIECES = 8,           /* of a kernel for each compute unit, so that all end at about the same time */
     BUFS_STEP = 16,       /* programs are built for so many buffers, twice as many, ... */
-    SECTIONS_ALONE = 100, /* before chains begin */
     SECTIONS_MAX = 8,     /* gathered to one launch */
     LEFT_OFTEN = 4,       /* work-items that left between two waits: more, and chains become short */
     APART = 16, LEFT = 2 * OPS_MAX * 2 * APART, STATE_WORDS = LEFT + 1, /* words of `state` in cl/chain.cl */
@@ -286,7 +285,7 @@ static bool wanted(struct ocl_queue *q)
     const char *say = getenv("CLUTCH_CHAIN");
     if (q->apart || (say && strcmp(say, "off") == 0))
         return false;
-    if (q->sections < SECTIONS_ALONE && !(say && strcmp(say, "on") == 0)) {
+    if (q->sections < OCL_CHAIN_AFTER && !(say && strcmp(say, "on") == 0)) {
         q->sections++;
         return false;
     }
@@ -295,7 +294,7 @@ static bool wanted(struct ocl_queue *q)
 
 void ocl_chain_at_once(struct ocl_queue *q)
 {
-    q->sections = SECTIONS_ALONE;
+    q->sections = OCL_CHAIN_AFTER;
 }
 
 void ocl_chain_begin(struct ocl_queue *q)

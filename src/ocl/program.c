@@ -139,7 +139,7 @@ void ocl_note_build_log(const struct ocl_device *d, cl_program handle, const cha
 void ocl_note_compiling(struct ocl_device *d)
 {
     if (!atomic_exchange(&d->told_compiling, true))
-        note("compiling kernels for %s (the first start on a device; later starts use the cache)", d->label);
+        note("compiling kernels for %s: once, later starts find them in the cache", d->label);
 }
 
 static enum st compile(struct ocl_device *d, const char *file, const char *options, const char *source,

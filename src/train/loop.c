@@ -245,6 +245,14 @@ out:
     return s;
 }
 
+void train_chain_at_once(struct train *t)
+{
+    if (!t->team)
+        ocl_chain_at_once(t->queue);
+    for (int k = 0; t->team && k < t->team->n; k++)
+        ocl_chain_at_once(t->team->worker[k].queue);
+}
+
 /* ---- without training -------------------------------------------------------------------------------------------- */
 
 enum st train_evaluate(struct train *t, enum train_split split, struct train_result *out)

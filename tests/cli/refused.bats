@@ -35,6 +35,8 @@ END
     idx_folder data
     refused 'net: the input is 1x6x7, but the pictures of data are 1x6x6' \
         train 'input 1x6x7; dense 4; loss softmax' --data data
+    refused 'net: the input is 1x6x7, but the pictures of data are 1x6x6' \
+        compare 'input 1x6x7; dense 4; loss softmax' --data data --devices nowhere # before devices are looked at
     refused 'net:3: batchnorm cannot train on batches of 1: 2 samples at least' train "$TINY" --data data --batch 1
     refused 'data: 1 training samples are too few for this net: 2 at least' train "$TINY" --data data --limit 1
     idx_labels data/t10k-labels-idx1-ubyte 10 3

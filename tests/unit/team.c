@@ -432,6 +432,32 @@ static void test_steps_make_nothing(void **state)
     }
 }
 
+/* Chains that two steps compile are all that more steps need: so compare has them before it looks at the clock. */
+static void test_two_steps_compile_all_chains(void **state)
+{
+    (void)state;
+    const char *const net[] = {deep("", ""), deep("cut exact;", "cut csg lambda=0.5;"), deep("cut csg;", "cut sg;"),
+                               deep("cut local;", "cut predsim;")};
+    enum { STEPS = 150 };
+    double losses[STEPS];
+    if (!ocl_has_chains(ocl_queue_device(device_queue())))
+        skip();
+    for (size_t i = 0; i < COUNT_OF(net); i++) {
+        struct run *r = run_plan(net[i], 810);
+        struct train_placement p = team_placement(r, 3, false);
+        r->options.batch = 4;
+        struct train *t = i ? team_start(r, &p) : run_start(r);
+        uint64_t none = ocl_counts().programs;
+        train_chain_at_once(t);
+        OK(train_steps(t, 2, losses));
+        uint64_t two = ocl_counts().programs;
+        OK(train_steps(t, STEPS, losses));
+        assert_true(two > none);
+        assert_int_equal(ocl_counts().programs, two);
+        runs_drop(NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +474,7 @@ int main(void)
         RUNS_TEST(test_a_pipeline_with_batch_norm),
         RUNS_TEST(test_skipped_steps),
         RUNS_TEST(test_steps_make_nothing),
+        RUNS_TEST(test_two_steps_compile_all_chains),
     };
     return cmocka_run_group_tests_name("team", tests, runs_setup, runs_teardown);
 }

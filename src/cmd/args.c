@@ -90,3 +90,11 @@ enum st args_parse(struct arg_list *l, int argc, char **argv)
     l->positional[n] = NULL;
     return ST_OK;
 }
+
+enum st args_check(const char *name, int64_t v, int64_t least, int64_t most)
+{
+    if (v >= least && v <= most)
+        return ST_OK;
+    return st_fail(ST_INPUT, "%s is %lld, must be from %lld to %lld", name, (long long)v, (long long)least,
+                   (long long)most);
+}

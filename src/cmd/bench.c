@@ -47,8 +47,7 @@ static enum st run(int argc, char **argv)
     TRY(args_parse(&list, argc, argv));
     if (list.help)
         return ST_OK;
-    if (batch < 1 || batch > 65536)
-        TRY(st_fail(ST_INPUT, "--batch is %lld, must be from 1 to 65536", (long long)batch));
+    TRY(args_check("--batch", batch, 1, 65536));
     b.batch = (int)batch;
     b.net = positional[1] ? positional[1] : "input 1x28x28; dense 256; relu; dense 256; relu; dense 10; loss softmax";
     TRY(device_open(devices, &hold));

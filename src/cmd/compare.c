@@ -59,22 +59,16 @@ static enum st read_seeds(struct compare *c)
     return ST_OK;
 }
 
-static enum st check_range(const char *name, int64_t v, int64_t least, int64_t most)
-{
-    return v >= least && v <= most ? ST_OK : st_fail(ST_INPUT, "%s is %lld, must be from %lld to %lld", name,
-                                                     (long long)v, (long long)least, (long long)most);
-}
-
 static enum st check(struct compare *c)
 {
     enum st s = ST_OK;
     struct train_options *o = &c->options;
     if (!c->data)
         TRY(st_fail(ST_INPUT, "--data is missing; usage: clutch compare NET --data DATA [options]"));
-    TRY(check_range("--epochs", c->epochs, 1, COMPARE_EPOCHS_MAX));
-    TRY(check_range("--batch", c->batch, 1, 65536));
-    TRY(check_range("--limit", c->limit, 0, UINT32_MAX));
-    TRY(check_range("--validation", c->validation, 0, UINT32_MAX));
+    TRY(args_check("--epochs", c->epochs, 1, COMPARE_EPOCHS_MAX));
+    TRY(args_check("--batch", c->batch, 1, 65536));
+    TRY(args_check("--limit", c->limit, 0, UINT32_MAX));
+    TRY(args_check("--validation", c->validation, 0, UINT32_MAX));
     if (!(c->target >= 0 && c->target < 1))
         TRY(st_fail(ST_INPUT, "--accuracy is %g, must be from 0 to below 1", c->target));
     o->epochs = (int)c->epochs;

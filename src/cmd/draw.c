@@ -34,13 +34,13 @@ static enum st read_input(const char *word, int out[3])
 
 static enum st check_wishes(const struct wishes *w)
 {
+    enum st s = ST_OK;
     if (w->range && strcmp(w->range, "layer") != 0 && strcmp(w->range, "tile") != 0)
-        return st_fail(ST_INPUT, "--range is '%s', must be layer or tile", w->range);
-    if (w->units < 0 || w->units > UNITS_MAX)
-        return st_fail(ST_INPUT, "--units is %lld, must be from 0 to %d", (long long)w->units, UNITS_MAX);
-    if (w->side < SIDE_LEAST || w->side > SIDE_MOST)
-        return st_fail(ST_INPUT, "--side is %lld, must be from %d to %d", (long long)w->side, SIDE_LEAST, SIDE_MOST);
-    return ST_OK;
+        TRY(st_fail(ST_INPUT, "--range is '%s', must be layer or tile", w->range));
+    TRY(args_check("--units", w->units, 0, UNITS_MAX));
+    TRY(args_check("--side", w->side, SIDE_LEAST, SIDE_MOST));
+out:
+    return s;
 }
 
 static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)

@@ -50,6 +50,8 @@ struct arg_list {
 
 /* `--name value` or `--name=value`, positional arguments anywhere. ST_INPUT names the argument and what is known. */
 MUST_USE enum st args_parse(struct arg_list *list, int argc, char **argv);
+/* ST_INPUT with the name where v is not from least to most. */
+MUST_USE enum st args_check(const char *name, int64_t v, int64_t least, int64_t most);
 
 /* ---- what several commands do ------------------------------------------------------------------------------------ */
 
@@ -80,6 +82,8 @@ MUST_USE enum st devices_resolve_on(const struct devices_hold *h, const struct n
 /* Couplings as train_couplings() tells them; in a net without cuts, out[0] is what its cuts would be. */
 MUST_USE enum st couplings_of(const struct nn_net *net, const char *words, struct sg_spec out[PLAN_MODULES_MAX]);
 /* What a coupling would cost at each place for a cut. spec: as couplings_of() gives them. */
+/* ST_INPUT where a net's cuts and --modules, 0 for as many as pay, do not go together. */
+MUST_USE enum st modules_check(const struct nn_net *net, int64_t modules);
 void couplings_cost(const struct nn_net *net, const struct sg_spec *spec, struct plan_costs *costs);
 
 struct modules_wish {

@@ -20,22 +20,21 @@ void couplings_cost(const struct nn_net *net, const struct sg_spec *spec, struct
     }
 }
 
-static enum st check_wish(const struct nn_net *net, const struct modules_wish *w)
+enum st modules_check(const struct nn_net *net, int64_t modules)
 {
-    if (w->modules < 0 || w->modules > PLAN_MODULES_MAX)
-        return st_fail(ST_INPUT, "--modules is %lld, must be from 0 to %d", (long long)w->modules, PLAN_MODULES_MAX);
-    if (w->queue < 1 || w->queue > TRAIN_QUEUE_MAX)
-        return st_fail(ST_INPUT, "--queue is %lld, must be from 1 to %d", (long long)w->queue, TRAIN_QUEUE_MAX);
+    enum st s = ST_OK;
+    TRY(args_check("--modules", modules, 0, PLAN_MODULES_MAX));
     if (net->section_count > PLAN_MODULES_MAX)
-        return st_fail(ST_INPUT, "%s: cuts make %d modules, %d are the most", net->origin, net->section_count,
-                       PLAN_MODULES_MAX);
-    if (net->section_count > 1 && w->modules > 0 && w->modules != net->section_count)
-        return st_fail(ST_INPUT, "%s: cuts make %d modules, --modules asks for %lld: leave one of them out",
-                       net->origin, net->section_count, (long long)w->modules);
-    if (net->section_count == 1 && net->section[0].on[0] && w->modules > 1)
-        return st_fail(ST_INPUT, "%s:%d: on '%s' in a net without cuts says nothing of %lld modules: put cuts, or "
-                       "leave it out", net->origin, net->section[0].on_line, net->section[0].on, (long long)w->modules);
-    return ST_OK;
+        TRY(st_fail(ST_INPUT, "%s: cuts make %d modules, %d are the most", net->origin, net->section_count,
+                    PLAN_MODULES_MAX));
+    if (net->section_count > 1 && modules > 0 && modules != net->section_count)
+        TRY(st_fail(ST_INPUT, "%s: cuts make %d modules, --modules asks for %lld: leave one of them out", net->origin,
+                    net->section_count, (long long)modules));
+    if (net->section_count == 1 && net->section[0].on[0] && modules > 1)
+        TRY(st_fail(ST_INPUT, "%s:%d: on '%s' in a net without cuts says nothing of %lld modules: put cuts, or leave "
+                    "it out", net->origin, net->section[0].on_line, net->section[0].on, (long long)modules));
+out:
+    return s;
 }
 
 /* The plan's choice becomes the placement; cuts that it chose go into the net's text. */
@@ -109,7 +108,8 @@ enum st modules_open(const struct nn_net *net, const struct modules_wish *w, str
 {
     enum st s = ST_OK;
     *m = (struct modules){0};
-    TRY(check_wish(net, w));
+    TRY(modules_check(net, w->modules));
+    TRY(args_check("--queue", w->queue, 1, TRAIN_QUEUE_MAX));
     TRY(couplings_of(net, w->couple, m->placement.coupling));
     TRY(devices_open(w->devices, &m->hold));
     m->placement.device = m->hold.device;

@@ -116,23 +116,6 @@ static int parts_to_try(const struct work *w)
     return plan_check(w->net, parts, &wish) == ST_OK ? parts : 0;
 }
 
-static enum st check_modules(const struct work *w)
-{
-    if (w->modules < 0 || w->modules > PLAN_MODULES_MAX)
-        return st_fail(ST_INPUT, "--modules is %lld, must be from 0 to %d", (long long)w->modules, PLAN_MODULES_MAX);
-    if (w->net->section_count > PLAN_MODULES_MAX)
-        return st_fail(ST_INPUT, "%s: cuts make %d modules, %d are the most", w->net->origin, w->net->section_count,
-                       PLAN_MODULES_MAX);
-    if (has_cuts(w) && w->modules > 0 && w->modules != w->net->section_count)
-        return st_fail(ST_INPUT, "%s: cuts make %d modules, --modules asks for %lld: leave one of them out",
-                       w->net->origin, w->net->section_count, (long long)w->modules);
-    if (!has_cuts(w) && w->net->section[0].on[0] && w->modules > 1)
-        return st_fail(ST_INPUT, "%s:%d: on '%s' in a net without cuts says nothing of %lld modules: put cuts, or "
-                       "leave it out", w->net->origin, w->net->section[0].on_line, w->net->section[0].on,
-                       (long long)w->modules);
-    return ST_OK;
-}
-
 /* The other way to use one CPU, which is looked at besides. */
 static enum st open_other(struct work *w)
 {
@@ -152,7 +135,7 @@ static enum st open_other(struct work *w)
 static enum st make_plans(struct work *w)
 {
     enum st s = ST_OK;
-    TRY(check_modules(w));
+    TRY(modules_check(w->net, w->modules));
     TRY(couplings_of(w->net, w->couple, w->spec));
     for (int k = 1; k < w->net->section_count; k++)
         w->cuts[k - 1] = w->net->section[k].first;
@@ -300,8 +283,7 @@ static enum st run(int argc, char **argv)
     TRY(args_parse(&list, argc, argv));
     if (list.help)
         return ST_OK;
-    if (batch < 1 || batch > 65536)
-        TRY(st_fail(ST_INPUT, "--batch is %lld, must be from 1 to 65536", (long long)batch));
+    TRY(args_check("--batch", batch, 1, 65536));
     w.options.batch = (int)batch;
     if (snprintf(w.options.optimizer, NN_WORD_MAX, "%s", optimizer) >= NN_WORD_MAX)
         TRY(st_fail(ST_INPUT, "'%s' is too long a name", optimizer));

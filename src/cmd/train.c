@@ -38,25 +38,17 @@ static enum st take_name(char *out, size_t size, const char *name)
     return ST_OK;
 }
 
-static enum st check_whole(const char *name, int64_t v, int64_t least, int64_t most)
-{
-    if (v < least || v > most)
-        return st_fail(ST_INPUT, "%s is %lld, must be from %lld to %lld", name, (long long)v, (long long)least,
-                       (long long)most);
-    return ST_OK;
-}
-
 static enum st check_wishes(struct wishes *w)
 {
     enum st s = ST_OK;
     struct train_options *o = &w->options;
-    TRY(check_whole("--epochs", w->epochs, 1, 100000));
-    TRY(check_whole("--batch", w->batch, 1, 65536));
-    TRY(check_whole("--seed", w->seed, 0, INT64_MAX));
-    TRY(check_whole("--limit", w->limit, 0, UINT32_MAX));
-    TRY(check_whole("--validation", w->validation, 0, UINT32_MAX));
+    TRY(args_check("--epochs", w->epochs, 1, 100000));
+    TRY(args_check("--batch", w->batch, 1, 65536));
+    TRY(args_check("--seed", w->seed, 0, INT64_MAX));
+    TRY(args_check("--limit", w->limit, 0, UINT32_MAX));
+    TRY(args_check("--validation", w->validation, 0, UINT32_MAX));
     if (w->draw_every != DRAWER_CHOOSES)
-        TRY(check_whole("--draw-every", w->draw_every, 0, 100000));
+        TRY(args_check("--draw-every", w->draw_every, 0, 100000));
     o->epochs = (int)w->epochs;
     o->batch = (int)w->batch;
     o->seed = (uint64_t)w->seed;

@@ -265,14 +265,6 @@ out:
 
 /* ---- the command line -------------------------------------------------------------------------------------------- */
 
-static enum st check_range(const char *name, int64_t v, int64_t least, int64_t most)
-{
-    if (v < least || v > most)
-        return st_fail(ST_INPUT, "%s is %lld, must be from %lld to %lld", name, (long long)v, (long long)least,
-                       (long long)most);
-    return ST_OK;
-}
-
 /* Takes the hidden option off the front: it is for this program alone. */
 static enum st take_candidate(int *argc, char ***argv, bool *child, int64_t *candidate)
 {
@@ -309,9 +301,9 @@ static enum st run(int argc, char **argv)
     TRY(args_parse(&list, argc, argv));
     if (list.help)
         return ST_OK;
-    TRY(check_range("--batch", w.batch, 1, 65536));
-    TRY(check_range("--seconds", seconds, 0, 1000000));
-    TRY(check_range("--timeout", w.timeout, 1, 3600));
+    TRY(args_check("--batch", w.batch, 1, 65536));
+    TRY(args_check("--seconds", seconds, 0, 1000000));
+    TRY(args_check("--timeout", w.timeout, 1, 3600));
     w.seconds = (double)seconds;
     TRY(child ? run_child(&w, candidate) : tune_all(&w));
 out:

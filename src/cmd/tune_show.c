@@ -134,9 +134,6 @@ static json_t *choices_json(const struct mx_tuning *t)
 enum st tune_show_result(const struct tune *w, const struct mx_tuning *t, const char *device, bool complete,
                          double seconds)
 {
-    enum st s = ST_OK;
-    struct text line = {0};
-    json_t *one = NULL;
     int n = mx_tuning_candidates(t), done = done_count(t);
     if (!w->json) {
         printf("%s", w->terminal && !complete ? "\r\033[K" : "");
@@ -145,16 +142,10 @@ enum st tune_show_result(const struct tune *w, const struct mx_tuning *t, const 
                mx_tuning_path(t));
         return ST_OK;
     }
-    one = json_pack("{s:s, s:s, s:b, s:f, s:i, s:i, s:i, s:f, s:o}", "device", device, "file", mx_tuning_path(t),
-                    "complete", (int)complete, "seconds", seconds, "candidates", n, "tried", done, "refused",
-                    refused_count(t), "peak_gflops", mx_tuning_peak(t), "products", choices_json(t));
-    TRY(json_check(one));
-    TRY(json_line(one, &line));
-    printf("%s\n", line.s);
-out:
-    json_decref(one);
-    text_free(&line);
-    return s;
+    return json_print(json_pack("{s:s, s:s, s:b, s:f, s:i, s:i, s:i, s:f, s:o}", "device", device, "file",
+                                mx_tuning_path(t), "complete", (int)complete, "seconds", seconds, "candidates", n,
+                                "tried", done, "refused", refused_count(t), "peak_gflops", mx_tuning_peak(t),
+                                "products", choices_json(t)));
 }
 
 /* ---- clutch devices ---------------------------------------------------------------------------------------------- */

@@ -2,6 +2,14 @@
 // Shapes: n elements, flat: w parameters, g gradients, v (and s) state. Launch: ceil(n / VEC) x 1. Defines: VEC.
 // Twin: ref_sgd, ref_adam.
 
+// Moments too small for a normal number become zero. Without a gradient, as behind a unit that is never active, they
+// would shrink to that and stay there for ever, since what one step takes off is rounded away; and a CPU takes some
+// hundred cycles for each such number. NaN stays.
+static floatv normal(floatv x)
+{
+    return select(x, (floatv)0.0f, fabs(x) < FLT_MIN);
+}
+
 kernel void sgd(uint n, float lr, float momentum, float decay, uint nesterov, global float *w, uint wo,
                 global const float *g, uint go, global float *v, uint vo)
 {
@@ -11,7 +19,7 @@ kernel void sgd(uint n, float lr, float momentum, float decay, uint nesterov, gl
     floatv weight = load(w + wo, i, n);
     floatv step = load(g + go, i, n) + decay * weight;
     if (momentum != 0.0f) {
-        floatv speed = momentum * load(v + vo, i, n) + step;
+        floatv speed = normal(momentum * load(v + vo, i, n) + step);
         store(speed, v + vo, i, n);
         step = nesterov ? step + momentum * speed : speed;
     }
@@ -30,8 +38,9 @@ kernel void adam(uint n, float step, float root, float beta1, float beta2, float
     floatv weight = load(w + wo, i, n) * shrink;
     floatv slope = load(g + go, i, n) + decay * weight;
     floatv first = load(v + vo, i, n), second = load(s + so, i, n);
-    first += (1.0f - beta1) * (slope - first);
-    second += (1.0f - beta2) * (slope * slope - second);
+    floatv seen = select(slope, (floatv)0.0f, fabs(slope) < 1.1e-19f); // else its square is no normal number
+    first = normal(first + (1.0f - beta1) * (slope - first));
+    second = normal(second + (1.0f - beta2) * (seen * seen - second));
     store(first, v + vo, i, n);
     store(second, s + so, i, n);
     store(weight - step * first / (sqrt(second) * root + eps), w + wo, i, n);

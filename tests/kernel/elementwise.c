@@ -4,6 +4,7 @@
 
 #include "ref/ref.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -329,6 +330,44 @@ static void test_optimizers(void **state)
     }
 }
 
+/* Without a gradient moments go to zero, and do not stay at a number so small that a step's share is rounded away. */
+static void test_moments_end_at_zero(void **state)
+{
+    (void)state;
+    enum { LONG = 1000, WHOLE = 19 };
+    const struct mx_sgd sgd = {.lr = 0.1f, .momentum = 0.9f};
+    struct mx_adam adam = {.lr = 0.1f, .beta1 = 0.9f, .beta2 = 0.8f, .eps = 1e-8f};
+    double *start = host_doubles(WHOLE), *tiny = host_doubles(WHOLE), *zero = host_doubles(WHOLE);
+    for (int i = 0; i < WHOLE; i++) {
+        start[i] = i % 2 ? 1e-3 * i : -1e-3 * i;
+        tiny[i] = i % 2 ? 8 * FLT_MIN : -8 * FLT_MIN;
+    }
+    start[3] = (double)NAN; /* which has to be seen, however long it takes */
+    struct pair g = pair_of(1, WHOLE, zero), w = pair_copy(g), a = pair_of(1, WHOLE, start), b = pair_copy(a);
+    struct pair s = pair_of(1, WHOLE, zero), small = pair_of(1, WHOLE, tiny);
+    OK(mx_sgd(device_mx(), &sgd, w.t, g.t, small.t));
+    const float *still = pair_values(small);
+    for (int i = 0; i < WHOLE; i++)
+        assert_true(fabs((double)still[i]) > FLT_MIN); /* a normal number stays one */
+    for (int t = 0; t < LONG; t++) {
+        adam.t++;
+        OK(mx_sgd(device_mx(), &sgd, w.t, g.t, a.t));
+        OK(mx_adam(device_mx(), &adam, w.t, g.t, b.t, s.t));
+    }
+    const float *first = pair_values(a), *other = pair_values(b), *second = pair_values(s);
+    for (int i = 0; i < WHOLE; i++)
+        if (i == 3)
+            assert_true(isnan(first[i]) && isnan(other[i]) && isnan(second[i])); /* s by way of w */
+        else
+            assert_true(first[i] == 0 && other[i] == 0 && second[i] == 0);
+    struct pair slope = pair_of(1, WHOLE, tiny), fresh = pair_of(1, WHOLE, zero); /* slopes whose squares are too small */
+    OK(mx_adam(device_mx(), &adam, pair_of(1, WHOLE, zero).t, slope.t, g.t, fresh.t));
+    second = pair_values(fresh);
+    for (int i = 0; i < WHOLE; i++)
+        assert_true(second[i] == 0);
+    device_done();
+}
+
 /* ---- gather ------------------------------------------------------------------------------------------------------ */
 
 enum { SAMPLES = 70 };
@@ -390,6 +429,7 @@ int main(void)
         DEVICE_TEST(test_dropout_backward_has_the_same_mask),
         DEVICE_TEST(test_dropout_share_and_streams),
         DEVICE_TEST(test_optimizers),
+        DEVICE_TEST(test_moments_end_at_zero),
         DEVICE_TEST(test_gather),
     };
     return cmocka_run_group_tests_name("elementwise", tests, device_open, device_close);

@@ -5,10 +5,11 @@
 #include "support/check.h"
 #include "support/sources.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFS = 6, N = 5000, KERNELS = 4, SOURCE_MAX = 1 << 16 };
+enum { BUFS = 6, N = 5000, KERNELS = 5, SOURCE_MAX = 1 << 16 };
 
 static struct ocl_device *device;
 static struct ocl_queue *queue;
@@ -40,6 +41,11 @@ static const char mix_cl[] =
     "    for (uint i = 0; i < s.n; i++)\n"
     "        sum = sum * 31 + x[i];\n"
     "    y[(uint)s.a] = sum;\n"
+    "}\n"
+    "kernel void halve(uint n, global float *x)\n"
+    "{\n"
+    "    if (get_global_id(0) < n)\n"
+    "        x[get_global_id(0)] *= 0.5f;\n"
     "}\n";
 
 struct three {
@@ -99,6 +105,7 @@ static void open_device(void)
     OK(ocl_kernel_get(queue, "mix", "blur", "-DFACTOR=2", &kernel[1]));
     OK(ocl_kernel_get(queue, "mix", "square", "-DFACTOR=1", &kernel[2]));
     OK(ocl_kernel_get(queue, "mix", "last", "-DFACTOR=1", &kernel[3]));
+    OK(ocl_kernel_get(queue, "mix", "halve", "-DFACTOR=1", &kernel[4]));
     OK(ocl_wait(queue));
 }
 
@@ -180,6 +187,37 @@ static void test_same_results(void **state)
     for (uint64_t seed = 0; seed < 20; seed++)
         check_same(seed, 60, 12);
     assert_null(strstr(sources_notes(), "one by one"));
+}
+
+/* Numbers on both sides of the smallest normal one, halved twice on a device that was opened anew. */
+static void halve_twice(const char *chain, float out[N])
+{
+    setenv("CLUTCH_CHAIN", chain, 1);
+    open_device();
+    for (int i = 0; i < N; i++)
+        out[i] = ldexpf(1 + (float)i / N, i % 40 - 145);
+    OK(ocl_write(queue, buf[0], 0, N * sizeof *out, out));
+    ocl_chain_begin(queue);
+    for (int i = 0; i < 2; i++)
+        OK(ocl_run(kernel[4], (size_t[2]){N, 1}, (size_t[2]){64, 1}, OCL_ARGS(ocl_u(N), ocl_b(buf[0]))));
+    OK(ocl_chain_end(queue, ST_OK));
+    OK(ocl_read(queue, buf[0], 0, N * sizeof *out, out));
+}
+
+/* Whether a device makes zero of numbers that are no normal ones is its choice, but the same for all programs, and for
+ * those from the cache. */
+static void test_numbers_too_small(void **state)
+{
+    (void)state;
+    static float first[N], other[N];
+    static const char *const turns[] = {"off", "on", "on"};
+    halve_twice("off", first);
+    for (size_t i = 0; i < COUNT_OF(turns); i++) {
+        halve_twice(turns[i], other);
+        for (int k = 0; k < N; k++)
+            if (memcmp(&first[k], &other[k], sizeof *first) != 0)
+                fail_msg("turn %zu, number %d: %.9g, in the first one %.9g", i, k, (double)other[k], (double)first[k]);
+    }
 }
 
 static void test_more_than_a_chain_takes(void **state)
@@ -394,6 +432,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CHAIN_TEST(test_same_results),
+        CHAIN_TEST(test_numbers_too_small),
         CHAIN_TEST(test_more_than_a_chain_takes),
         CHAIN_TEST(test_lists_that_change),
         CHAIN_TEST(test_buffers_come_and_go),

@@ -185,7 +185,7 @@ struct mx_dropout {
 /* Element i is kept by a Philox number of (key; i/4, step, layer): the same call on dy is the backward pass. */
 MUST_USE enum st mx_dropout(struct mx *m, const struct mx_dropout *d, struct mx_tensor x, struct mx_tensor y);
 
-/* ---- optimisers: one pass over all parameters of a module; moments below FLT_MIN become zero ---------------------- */
+/* ---- optimisers: one pass over all parameters of a module; moments below FLT_MIN become zero --------------------- */
 
 /* SGD as in PyTorch: g += decay w;
  * v = momentum v + g; w -= lr (nesterov ? g + momentum v : v). v is not used at momentum 0. */

@@ -360,7 +360,7 @@ static void test_moments_end_at_zero(void **state)
             assert_true(isnan(first[i]) && isnan(other[i]) && isnan(second[i])); /* s by way of w */
         else
             assert_true(first[i] == 0 && other[i] == 0 && second[i] == 0);
-    struct pair slope = pair_of(1, WHOLE, tiny), fresh = pair_of(1, WHOLE, zero); /* slopes whose squares are too small */
+    struct pair slope = pair_of(1, WHOLE, tiny), fresh = pair_of(1, WHOLE, zero); /* the slope squared is too small */
     OK(mx_adam(device_mx(), &adam, pair_of(1, WHOLE, zero).t, slope.t, g.t, fresh.t));
     second = pair_values(fresh);
     for (int i = 0; i < WHOLE; i++)

@@ -3,8 +3,8 @@
 // Twin: ref_sgd, ref_adam.
 
 // Moments too small for a normal number become zero. Without a gradient, as behind a unit that is never active, they
-// would shrink to that and stay there for ever, since what one step takes off is rounded away; and a CPU takes some
-// hundred cycles for each such number. NaN stays.
+// would shrink to that and stay there for ever, since what one step takes off is rounded away; and x86 is slow with
+// each such number (docs/performance.md). NaN stays.
 static floatv normal(floatv x)
 {
     return select(x, (floatv)0.0f, fabs(x) < FLT_MIN);

@@ -1,0 +1,109 @@
+/* The command line of clutch train. */
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum st take_name(char *out, size_t size, const char *name)
+{
+    if (snprintf(out, size, "%s", name) >= (int)size)
+        return st_fail(ST_INPUT, "'%s' is too long a name", name);
+    return ST_OK;
+}
+
+static enum st check_wishes(struct wishes *w)
+{
+    enum st s = ST_OK;
+    struct train_options *o = &w->options;
+    TRY(args_check("--epochs", w->epochs, 1, 100000));
+    TRY(args_check("--batch", w->batch, 1, 65536));
+    TRY(args_check("--seed", w->seed, 0, INT64_MAX));
+    TRY(args_check("--limit", w->limit, 0, UINT32_MAX));
+    TRY(args_check("--validation", w->validation, 0, UINT32_MAX));
+    if (w->draw_every != DRAWER_CHOOSES)
+        TRY(args_check("--draw-every", w->draw_every, 0, 100000));
+    o->epochs = (int)w->epochs;
+    o->batch = (int)w->batch;
+    o->seed = (uint64_t)w->seed;
+    TRY(take_name(o->optimizer, sizeof o->optimizer, w->optimizer));
+    TRY(take_name(o->schedule, sizeof o->schedule, w->schedule));
+    TRY(train_check_options(o));
+out:
+    return s;
+}
+
+static enum st check_resume(const struct arg_list *l, const char *net)
+{
+    static const char *const allowed[] = {"--resume", "--devices", "--draw-every", "--json"};
+    if (net)
+        return st_fail(ST_INPUT, "--resume takes no NET: the run folder says which");
+    for (int k = 0; k < l->n; k++) {
+        bool good = !(l->given >> k & 1);
+        for (size_t i = 0; i < COUNT_OF(allowed); i++)
+            good = good || strcmp(allowed[i], l->args[k].name) == 0;
+        if (!good)
+            return st_fail(ST_INPUT,
+                           "--resume goes on with what the run folder says: it takes --devices, --draw-every and "
+                           "--json, not %s",
+                           l->args[k].name);
+    }
+    return ST_OK;
+}
+
+enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
+{
+    struct train_options d = train_defaults();
+    const char *positional[2] = {0};
+    *w = (struct wishes){.epochs = d.epochs, .batch = d.batch, .seed = (int64_t)d.seed, .optimizer = "adam",
+                         .schedule = "cosine", .queue = TRAIN_QUEUE, .draw_every = DRAWER_CHOOSES, .options = d};
+    struct train_options *o = &w->options;
+    const struct arg args[] = {
+        {"--data", ARG_TEXT, &w->data, "DATA",
+         "fashion-mnist, mnist, digits, or a folder: IDX files, or PNGs in a folder a class"},
+        {"--epochs", ARG_WHOLE, &w->epochs, "N", "times over the training set (10)"},
+        {"--batch", ARG_WHOLE, &w->batch, "B", "samples a step (128)"},
+        {"--optimizer", ARG_TEXT, &w->optimizer, "NAME", "adam, adamw or sgd (adam)"},
+        {"--lr", ARG_REAL, &o->lr, "X", "learning rate (0.001)"},
+        {"--momentum", ARG_REAL, &o->momentum, "X", "of sgd (0.9)"},
+        {"--nesterov", ARG_FLAG, &o->nesterov, NULL, "sgd looks ahead"},
+        {"--weight-decay", ARG_REAL, &o->weight_decay, "X", "pull towards zero (0)"},
+        {"--schedule", ARG_TEXT, &w->schedule, "NAME", "of the rate: cosine, step or none (cosine)"},
+        {"--warmup", ARG_REAL, &o->warmup, "EPOCHS", "over which the rate rises to --lr (0)"},
+        {"--seed", ARG_WHOLE, &w->seed, "S", "of weights, order and dropout (1)"},
+        {"--devices", ARG_TEXT, &w->devices, "SPEC",
+         "0:0, gpu, cpu, accel, part of a name, all; 0:0/2: its halves; virtual:N@S: emulated; commas (the best one)"},
+        {"--modules", ARG_WHOLE, &w->modules, "N",
+         "cut the net into N modules, a device each (as many as pay on these devices)"},
+        {"--couple", ARG_TEXT, &w->couple, "WORDS",
+         "a module's gradient at all cuts: csg, sg, local, predsim, exact, none, with options (the net's, or csg)"},
+        {"--lockstep", ARG_FLAG, &w->lockstep, NULL,
+         "modules wait for each other in every step: slower, and the same bits each time"},
+        {"--queue", ARG_WHOLE, &w->queue, "N", "messages that may wait between two modules (4)"},
+        {"--out", ARG_TEXT, &w->out, "DIR", "run folder (runs/NAME-001, -002, ...)"},
+        {"--force", ARG_FLAG, &w->force, NULL, "overwrite a run folder"},
+        {"--resume", ARG_TEXT, &w->resume, "DIR",
+         "go on with an interrupted run; only --devices, --draw-every and --json beside"},
+        {"--limit", ARG_WHOLE, &w->limit, "N", "train on the first N samples (all)"},
+        {"--validation", ARG_WHOLE, &w->validation, "N", "hold N training samples out, and report on them (0)"},
+        {"--stream", ARG_FLAG, &o->stream, NULL, "keep the pictures in host memory even where they fit the device"},
+        {"--draw-every", ARG_WHOLE, &w->draw_every, "N",
+         "epochs between pictures of the weights, which are kept as frames; 0: draw nothing (20 frames, or fewer)"},
+        {"--no-tune", ARG_FLAG, &w->no_tune, NULL, "do not measure products on a device that is not tuned"},
+        {"--json", ARG_FLAG, &w->json, NULL, "print the lines of metrics.jsonl and nothing else"},
+    };
+    struct arg_list list = {.usage = "train NET --data DATA [options]   (NET: a file, or the net as a string)",
+                            .args = args, .n = COUNT_OF(args), .least = 0, .most = 1, .positional = positional};
+    enum st s = ST_OK;
+    TRY(args_parse(&list, argc, argv));
+    *help = list.help;
+    if (list.help)
+        return ST_OK;
+    w->net = positional[0];
+    if (w->resume)
+        TRY(check_resume(&list, w->net));
+    else if (!w->net || !w->data)
+        TRY(st_fail(ST_INPUT, "%s is missing; usage: clutch %s", w->net ? "--data" : "NET", list.usage));
+    TRY(check_wishes(w));
+out:
+    return s;
+}

@@ -1,0 +1,68 @@
+/* The head of a run: what is printed before it starts. */
+#include "session.h"
+
+#include <stdio.h>
+
+static void print_memory(const struct train_memory *m)
+{
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } row[] = {{"parameters", m->net.params + m->net.state},
+               {"gradients", m->net.grads},
+               {"optimizer", m->net.slots},
+               {"activations", m->net.activations + m->net.deltas + m->batch},
+               {"couplings", m->couplings},
+               {"scratch", m->net.scratch},
+               {m->streams ? "pictures (streamed)" : "pictures", m->pictures}};
+    char text[32];
+    printf("memory:");
+    for (size_t i = 0; i < COUNT_OF(row); i++)
+        if (row[i].bytes || i != 4)
+            printf("%s %s %s", i ? "," : "", row[i].name, show_bytes(text, sizeof text, row[i].bytes));
+    printf("; in all %s", show_bytes(text, sizeof text, m->total));
+    printf(" of %s\n", show_bytes(text, sizeof text, m->available));
+}
+
+static void print_modules(const struct session *c)
+{
+    int n = train_module_count(c->train);
+    for (int k = 0; k < n; k++) {
+        struct train_module m = train_module_at(c->train, k);
+        char words[256];
+        if (n > 1)
+            printf("module %d: layers %d to %d on %s, GEMM %s (%s)%s%s\n", k, m.first, m.first + m.count - 1, m.device,
+                   mx_gemm_name(m.mx), mx_tuning_note(m.mx), m.spec ? "; gradient: " : "",
+                   m.spec ? sg_spec_show(m.spec, words, sizeof words) : "");
+        else
+            printf("device: %s, GEMM %s (%s)\n", m.device, mx_gemm_name(m.mx), mx_tuning_note(m.mx));
+    }
+    if (n == 1 && c->modules.hold.n > 1)
+        printf("        the fastest of the %d devices alone: more modules would not be 5 %% faster (clutch plan tells "
+               "why, --modules N does it)\n", c->modules.hold.n);
+    if (n > 1)
+        printf("modules run %s\n", c->facts.lockstep ? "in lockstep" : "freely, each at its own pace");
+}
+
+enum st head_print(const struct session *c, const struct train_memory *m)
+{
+    struct text table = {0};
+    const struct data_set *d = c->set;
+    const struct train_options *o = &c->facts.options;
+    printf("net:    %s\n", c->net->origin);
+    nn_net_show(c->net, &table);
+    enum st s = text_status(&table);
+    if (s == ST_OK)
+        printf("%s", table.s);
+    text_free(&table);
+    printf("data:   %s%s%s%s: %u to train on, ", d->name, d->path ? " (" : "", d->path ? d->path : "",
+           d->path ? ")" : "", d->train.n);
+    if (d->validation.n)
+        printf("%u held out, ", d->validation.n);
+    printf("%u to test, %d classes\n", d->test.n, d->classes);
+    print_modules(c);
+    print_memory(m);
+    printf("train:  %s, rate %g (%s), batch %d, %d epochs, seed %llu\n", o->optimizer, o->lr, o->schedule, o->batch,
+           o->epochs, (unsigned long long)o->seed);
+    return s;
+}

@@ -122,6 +122,8 @@ MUST_USE enum st tune_at_first_use(struct ocl_device *device, bool no);
 void tuned_show(const struct ocl_facts *f, char *out, size_t size);
 json_t *tuned_json(const struct ocl_facts *f);
 
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
+
 /* Takes a new JSON value; a NULL one is ST_MEMORY. */
 MUST_USE enum st json_check(json_t *value);
 /* The value as text, with jansson's flags; and as one line. */
@@ -129,6 +131,12 @@ MUST_USE enum st json_text(const json_t *value, size_t flags, struct text *out);
 MUST_USE enum st json_line(const json_t *value, struct text *out);
 /* Prints it on a line of its own and gives it up; NULL as in json_check. */
 MUST_USE enum st json_print(json_t *one);
+/* The value behind `key` of an object. ST_INPUT, with the key and the value, where it is missing, is of another kind or,
+ * of numbers, not from `least` to `most`. A text lives as long as the object. */
+MUST_USE enum st json_whole(const json_t *object, const char *key, int64_t least, int64_t most, int64_t *out);
+MUST_USE enum st json_real_in(const json_t *object, const char *key, double least, double most, double *out);
+MUST_USE enum st json_flag(const json_t *object, const char *key, bool *out);
+MUST_USE enum st json_word(const json_t *object, const char *key, const char **out);
 
 /* ---- runs: what run.json keeps, so that a run can be repeated, evaluated, and gone on with ----------------------- */
 

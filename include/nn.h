@@ -159,6 +159,8 @@ MUST_USE enum st nn_net_join(const struct nn_net *net, struct nn_net **out);
 bool nn_net_may_cut(const struct nn_net *net, int i);
 size_t nn_net_params(const struct nn_net *net);
 uint64_t nn_net_macs(const struct nn_net *net); /* forward, one sample */
+/* The net as text in its plainest form, a layer a line: without comments, cuts, `on`, and options at their default. */
+void nn_net_write(const struct nn_net *net, struct text *out);
 /* The table that a run prints before it starts: layer, output, parameters, multiply-accumulates. */
 void nn_net_show(const struct nn_net *net, struct text *out);
 

@@ -235,8 +235,9 @@ void train_dissimilarity(const float *rows, int n, int size, double *out);
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-/* model.safetensors: parameters and state under PyTorch's names and shapes. */
-MUST_USE enum st train_save(struct train *t, const char *path);
+/* model.safetensors: parameters and state under PyTorch's names and shapes. `metadata`: what else its header shall say,
+ * as store_tensors_write() takes it. */
+MUST_USE enum st train_save(struct train *t, const char *path, const char *const *metadata);
 /* couplings.safetensors: those of the couplings' own nets, as cutK.netI.NAME; *none where there are no such. */
 MUST_USE enum st train_save_couplings(struct train *t, const char *path, bool *none);
 MUST_USE enum st train_load(struct train *t, const char *path);

@@ -240,7 +240,7 @@ static enum st save(const struct session *c)
     char path[PATH_MAX];
     bool none;
     TRY(store_path(c->folder, "model.safetensors", path, sizeof path));
-    TRY(train_save(c->train, path));
+    TRY(model_write(path, &c->facts, c->net, c->train));
     TRY(store_path(c->folder, "checkpoint.safetensors", path, sizeof path));
     TRY(train_save_checkpoint(c->train, path));
     TRY(store_path(c->folder, "couplings.safetensors", path, sizeof path));

@@ -1,6 +1,7 @@
-/* Sections of a net: one as a net of its own, and cuts put into a net's text. */
+/* Sections of a net: one as a net of its own, and cuts put into a net's text; the net as text without them. */
 #include "inside.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int tensors_before(const struct nn_net *net, int layer)
@@ -98,4 +99,38 @@ enum st nn_net_join(const struct nn_net *net, struct nn_net **out)
 out:
     text_free(&t);
     return s;
+}
+
+/* As few digits as give the same number again. */
+static void write_number(double v, struct text *out)
+{
+    char word[32];
+    double again = 0;
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(word, sizeof word, "%.*g", digits, v);
+        if (parse_f64(word, &again) && again == v)
+            break;
+    }
+    text_add(out, "%s", word);
+}
+
+void nn_net_write(const struct nn_net *net, struct text *out)
+{
+    struct nn_shape in = net->input;
+    if (in.h == 1 && in.w == 1)
+        text_add(out, "input %d\n", in.c);
+    else
+        text_add(out, "input %dx%dx%d\n", in.c, in.h, in.w);
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct nn_layer *l = &net->layer[i];
+        text_add(out, "%s", l->kind->name);
+        for (int k = 0; k < NN_OPTIONS_MAX && l->kind->options[k].key; k++) {
+            if (l->option[k] == l->kind->options[k].otherwise) /* NAN, which must be given, is equal to nothing */
+                continue;
+            text_add(out, " %s=", l->kind->options[k].key);
+            write_number(l->option[k], out);
+        }
+        text_add(out, "\n");
+    }
+    text_add(out, "loss softmax\n");
 }

@@ -184,9 +184,8 @@ out:
 
 /* ---- saving ------------------------------------------------------------------------------------------------------ */
 
-enum st train_save(struct train *t, const char *path)
+enum st train_save(struct train *t, const char *path, const char *const *metadata)
 {
-    static const char *const metadata[] = {"format", "pt", NULL};
     enum st s = ST_OK;
     struct list l = {0};
     TRY(list_open(&l, model_room(t)));

@@ -41,6 +41,19 @@ seconds step test_accuracy test_loss train_accuracy train_loss validation_accura
     [[ $output =~ ^a/run\ on\ the\ test\ set\ of\ digits:\ accuracy\ 0\.[0-9]{4},\ loss\ [0-9.]+\ \(2000\ samples\)$ ]]
 }
 
+@test "the model file's header tells how pixels become inputs, and what the outputs are" {
+    local net='input 1x28x28; dense 16; dropout 0.5; relu; cut exact; dense 10; loss softmax'
+    good train "$net" --data digits --limit 300 --epochs 1 --devices 0:0 --out run
+    tail -c +9 run/model.safetensors | head -c "$(od -An -t u8 -N 8 run/model.safetensors)" >header.json
+    echo >>header.json
+    [ "$(json '{k: d[0]["__metadata__"][k] for k in ("format", "clutch", "net", "shape", "classes")}' <header.json)" = \
+        "$(json '{"format": "pt", "clutch": d[0]["clutch"], "net": "input 1x28x28\ndense units=16\ndropout p=0.5\n"
+        "relu\ndense units=10\nloss softmax\n", "shape": "[1, 28, 28]", "classes": json.dumps(list("0123456789"))}' \
+        < <(tr -d '\n' <run/run.json))" ]
+    [ "$(tr -d '\n' <run/run.json | cat header.json - |
+        json 'all(json.loads(d[0]["__metadata__"][k]) == d[1]["data"][k] for k in ("mean", "deviation"))')" = True ]
+}
+
 @test "--json prints the lines of metrics.jsonl and nothing else" {
     good train "$NET" --data digits --limit 300 --epochs 2 --out run --json
     [ "$output" = "$(cat run/metrics.jsonl)" ]

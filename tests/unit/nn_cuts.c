@@ -281,6 +281,33 @@ static void test_wrong_splits(void **state)
     check_not_split(good, 1, "t.net has cuts already");
 }
 
+/* ---- the net as text --------------------------------------------------------------------------------------------- */
+
+static void check_written(const char *words, const char *want)
+{
+    struct text text = {0};
+    open_net(words);
+    nn_net_write(net, &text);
+    OK(text_status(&text));
+    assert_string_equal(text.s, want);
+    text_clear(&text);
+    open_net(want); /* it is a net, the same */
+    nn_net_write(net, &text);
+    assert_string_equal(text.s, want);
+    text_free(&text);
+}
+
+static void test_written_plainly(void **state)
+{
+    (void)state;
+    check_written(CUT_NET, "input 2x3x5\ndense units=7\nbatchnorm\nrelu\ndropout p=0.25\ndense units=6\nrelu\n"
+                           "dense units=5\nbatchnorm\ndense units=3\nloss softmax\n");
+    check_written("input 4; # from a file\xE9; dense 1000003 bias=0; leakyrelu slope=0.01;leakyrelu 0.3333333333;"
+                  "batchnorm momentum=0.3 eps=1e-5; dense units=2 zero=1;loss   softmax",
+                  "input 4\ndense units=1000003 bias=0\nleakyrelu\nleakyrelu slope=0.3333333333\n"
+                  "batchnorm momentum=0.3\ndense units=2 zero=1\nloss softmax\n");
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, drop)
 
 int main(void)
@@ -295,6 +322,7 @@ int main(void)
         TEST(test_some_layers),
         TEST(test_split),
         TEST(test_wrong_splits),
+        TEST(test_written_plainly),
     };
     return cmocka_run_group_tests_name("nn_cuts", tests, device_open, device_close);
 }

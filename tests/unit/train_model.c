@@ -17,7 +17,7 @@ static void test_saved_model_evaluates_the_same(void **state)
     struct train_result want, got;
     run_epochs(t, 2);
     OK(train_evaluate(t, TRAIN_TEST, &want));
-    OK(train_save(t, in_folder("model")));
+    OK(train_save(t, in_folder("model"), NULL));
     OK(train_load(other, in_folder("model")));
     OK(train_evaluate(other, TRAIN_TEST, &got));
     assert_true(got.loss == want.loss && got.accuracy == want.accuracy);
@@ -70,7 +70,7 @@ static void test_checkpoint_of_another_run(void **state)
     OK(train_save_checkpoint(t, in_folder("checkpoint")));
     FAILS(ST_INPUT, "checkpoint is of another run: it holds epoch 1 and step 4; this run has 4 epochs of 7 steps",
           train_load_checkpoint(other, in_folder("checkpoint")));
-    OK(train_save(t, in_folder("model")));
+    OK(train_save(t, in_folder("model"), NULL));
     FAILS(ST_INPUT, "no tensor train.epoch in ", train_load_checkpoint(other, in_folder("model")));
     assert_true(same_bits(other, twin));
 }
@@ -93,7 +93,7 @@ static void test_model_of_another_net(void **state)
     run_epochs(t, 1);
     run_epochs(twin, 1);
     for (size_t i = 0; i < COUNT_OF(row); i++) {
-        OK(train_save(run_new(row[i].net, 100), in_folder("model")));
+        OK(train_save(run_new(row[i].net, 100), in_folder("model"), NULL));
         snprintf(words, sizeof words, row[i].words, in_folder("model"));
         FAILS(ST_INPUT, words, train_load(t, in_folder("model")));
         assert_true(same_bits(t, twin));
@@ -133,7 +133,7 @@ static void test_predictions_are_what_evaluation_counts(void **state)
     /* opened for prediction alone, other batches, labels that are none */
     memset(wrong, 255, sizeof wrong);
     pictures.labels = wrong;
-    OK(train_save(t, in_folder("model")));
+    OK(train_save(t, in_folder("model"), NULL));
     OK(train_open(ocl_queue_device(device_queue()), r->net, NULL, NULL, &r->scaling, 7, NULL, &other));
     OK(train_load(other, in_folder("model")));
     OK(train_predict(other, &pictures, alone[0]));

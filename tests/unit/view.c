@@ -47,7 +47,7 @@ static struct run *trained(const char *net)
 {
     struct run *r = run_plan(net, 500);
     run_epochs(run_start(r), 1);
-    OK(train_save(r->train, in_folder("model")));
+    OK(train_save(r->train, in_folder("model"), NULL));
     return r;
 }
 
@@ -163,7 +163,7 @@ static void test_net_with_cuts(void **state)
     (void)state;
     struct run *r = team_new(CUTS, 320, 2, false);
     run_epochs(r->train, 1);
-    OK(train_save(r->train, in_folder("model")));
+    OK(train_save(r->train, in_folder("model"), NULL));
     check_outputs(r, (const int[]){1, 3, 4, 5, 6, 0});
 }
 
@@ -263,7 +263,7 @@ static struct run *run_of_channels(void)
     r->scaling = (struct train_scaling){.channels = 3, .mean = {0.3, 0.5, 0.6}, .deviation = {0.1, 0.3, 0.2}};
     OK(train_open(ocl_queue_device(device_queue()), r->net, &r->options, NULL, &r->scaling, 32, NULL, &r->train));
     OK(train_init(r->train));
-    OK(train_save(r->train, in_folder("model")));
+    OK(train_save(r->train, in_folder("model"), NULL));
     return r;
 }
 
@@ -405,7 +405,7 @@ static void test_silent_units(void **state)
     memset(weight + 5 * 784, 0, 784 * sizeof *weight);
     OK(train_write(r->train, 0, NN_PARAM, 0, weight));
     OK(train_write(r->train, 1, NN_PARAM, 0, bias));
-    OK(train_save(r->train, in_folder("model")));
+    OK(train_save(r->train, in_folder("model"), NULL));
     open_view(r, 2, 16);
     struct pictures p = excite(&how, 1, 28, 28);
     assert_true(p.before[3] == 0 && p.after[3] > 0);
@@ -456,7 +456,7 @@ static void test_what_cannot_be_excited(void **state)
     assert_true(before[0] == after[0] && pixels[783] == (float)r->scaling.mean[0]);
     float bias[16] = {[3] = NAN};
     OK(train_write(r->train, 1, NN_PARAM, 0, bias));
-    OK(train_save(r->train, in_folder("model")));
+    OK(train_save(r->train, in_folder("model"), NULL));
     open_view(r, 2, 4);
     FAILS(ST_NUMERIC, "unit 3", train_view_excite(view, &how, unit, 1, 28, 28, pixels, before, after));
 }

@@ -222,10 +222,23 @@ void ocl_chain_at_once(struct ocl_queue *q);
 bool ocl_has_chains(const struct ocl_device *d);
 bool ocl_chain_open(const struct ocl_queue *q); /* whether launches are gathered just now */
 
+/* ---- compiling --------------------------------------------------------------------------------------------------- */
+
+/*
+ * Wall time of the process so far in which at least one thread was compiling, up to now where one is: building programs
+ * from source or from the cache, linking chains, and the first launch of each kernel, in which some drivers compile.
+ * Never goes back. Any thread may ask.
+ */
+uint64_t ocl_compiling_ns(void);
+/* Around what makes a library compile (mx/clblast.c). May be nested. */
+void ocl_compiling_begin(void);
+void ocl_compiling_end(void);
+
 /* ---- counts and times -------------------------------------------------------------------------------------------- */
 
 struct ocl_counts {
     uint64_t buffers, programs, kernels; /* created since the program started */
+    uint64_t compiled;                   /* of the programs: those that the cache did not have */
     uint64_t launches, writes, reads, waits; /* enqueued; ocl_read counts as a wait, ocl_read_start as a read */
 };
 struct ocl_counts ocl_counts(void);

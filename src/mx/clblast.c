@@ -118,6 +118,7 @@ static enum st prepare(struct mx *m, struct gemm_how *how, const struct gemm_cal
 {
     enum st s = ST_OK;
     struct ocl_buf *buf = NULL;
+    ocl_compiling_begin();
     TRY(ocl_buf_create(ocl_queue_device(m->queue), 64 * sizeof(float), &buf));
     TRY(ocl_zero(m->queue, buf, 0, 64 * sizeof(float)));
     struct mx_tensor t = mx_view(buf, 0, 2, 2);
@@ -126,6 +127,7 @@ static enum st prepare(struct mx *m, struct gemm_how *how, const struct gemm_cal
                                                      .c = mx_view(buf, 32, 2, 2)}));
     TRY(ocl_wait(m->queue));
 out:
+    ocl_compiling_end();
     ocl_buf_free(buf);
     return s;
 }

@@ -36,6 +36,7 @@ struct linked {
     struct linked *next;
     cl_program program;
     cl_kernel handle;
+    bool launched;
     int kinds, bufs;
     struct ocl_kernel *kind[KINDS_MAX];
 };
@@ -202,10 +203,8 @@ static enum st launch_linked(struct chain *c, struct linked *l)
         code = clSetKernelArg(l->handle, (cl_uint)(3 + i), sizeof buf, &buf);
     }
     TRY(ocl_check(code, "clSetKernelArg", q->device));
-    OCL_COUNT(launches);
     q->flops = q->bytes = 0; /* those of the last kernel */
-    code = OCL_CALL(clEnqueueNDRangeKernel(q->handle, l->handle, 2, NULL, global, local, 0, NULL,
-                                           (cl_event *)ocl_trace_slot(q, "chain")));
+    code = ocl_enqueue(q, l->handle, "chain", global, local, &l->launched);
     TRY(st_context(ocl_check(code, "clEnqueueNDRangeKernel", q->device), "a chain of %d kernels", c->ops));
     c->launched = true;
     c->turn = 1 - c->turn;

@@ -210,6 +210,7 @@ enum st chain_program(struct ocl_device *d, struct ocl_kernel *const *kinds, int
     enum st s = ST_OK;
     struct text source[CHAIN_KINDS_MAX + 1] = {{0}}, all = {0}, key = {0};
     char options[CHAIN_KINDS_MAX + 1][OPTIONS_MAX];
+    ocl_compiling_begin();
     monitor_enter(d->linking);
     for (int k = 0; k < n; k++) {
         snprintf(options[k], sizeof options[k], "%s %s", options_of_all, kinds[k]->program->options);
@@ -226,9 +227,11 @@ enum st chain_program(struct ocl_device *d, struct ocl_kernel *const *kinds, int
     if (!*out) {
         TRY(make_program(d, kinds, n, source, options, out));
         ocl_cache_save(*out, &key);
+        OCL_COUNT(compiled);
     }
 out:
     monitor_leave(d->linking);
+    ocl_compiling_end();
     for (int k = 0; k <= n; k++)
         text_free(&source[k]);
     text_free(&all);

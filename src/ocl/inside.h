@@ -59,6 +59,7 @@ struct ocl_kernel {
     struct ocl_queue *queue;
     cl_kernel handle;
     size_t group_max;
+    bool launched;
     const struct ocl_program *program;
     char name[64];
 };
@@ -81,7 +82,7 @@ struct ocl_queue {
 
 /* Counters of ocl_counts(): any thread adds; tests and reports read. */
 struct ocl_counters {
-    _Atomic uint64_t buffers, programs, kernels, launches, writes, reads, waits;
+    _Atomic uint64_t buffers, programs, kernels, compiled, launches, writes, reads, waits;
 };
 extern struct ocl_counters ocl_counters;
 
@@ -106,6 +107,10 @@ void ocl_cache_save(cl_program handle, const struct text *key);
 void ocl_note_build_log(const struct ocl_device *d, cl_program handle, const char *file, const char *options);
 void ocl_note_compiling(struct ocl_device *d); /* once a device */
 
+/* One launch. Drivers may compile a part of a kernel at its first one, which is therefore waited for, and is counted as
+ * compiling. */
+cl_int ocl_enqueue(struct ocl_queue *q, cl_kernel handle, const char *name, const size_t global[2],
+                   const size_t local[2], bool *launched);
 /* One launch, now: ocl_run() without a chain. */
 MUST_USE enum st ocl_launch_now(struct ocl_kernel *k, const size_t items[2], const size_t group[2],
                                 const struct ocl_arg *args, int n);

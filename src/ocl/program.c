@@ -102,10 +102,10 @@ void ocl_cache_save(cl_program handle, const struct text *key)
     struct text file = {0};
     unsigned char *binary = NULL;
     size_t size = 0;
-    if (!dir_cache(folder, sizeof folder) || !cache_path(key, path, sizeof path))
-        return;
+    /* asked even where there is no cache: PoCL compiles then what it would compile at the first launch */
     if (OCL_CALL(clGetProgramInfo(handle, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL)) == CL_SUCCESS &&
-        size > 0 && size < BINARY_BYTES_MAX && (binary = mem_alloc(size, 1)) != NULL &&
+        size > 0 && size < BINARY_BYTES_MAX && dir_cache(folder, sizeof folder) &&
+        cache_path(key, path, sizeof path) && (binary = mem_alloc(size, 1)) != NULL &&
         OCL_CALL(clGetProgramInfo(handle, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL)) == CL_SUCCESS) {
         uint64_t hash = hash_bytes(HASH_START, binary, size);
         text_add_bytes(&file, key->s, key->len + 1);
@@ -188,6 +188,7 @@ enum st ocl_program_get(struct ocl_device *d, const char *file, const char *extr
     p = mem_alloc(1, sizeof *p + file_len + extra_len);
     if (!p)
         return ST_MEMORY;
+    ocl_compiling_begin();
     p->file = memcpy((char *)(p + 1), file, file_len);
     p->options = memcpy((char *)(p + 1) + file_len, extra, extra_len);
     TRY(ocl_source_add("common", &source));
@@ -198,6 +199,7 @@ enum st ocl_program_get(struct ocl_device *d, const char *file, const char *extr
     if (!p->handle) {
         TRY(compile(d, file, options, source.s, &p->handle));
         ocl_cache_save(p->handle, &key);
+        OCL_COUNT(compiled);
     }
     OCL_COUNT(programs);
     p->next = d->programs;
@@ -205,6 +207,7 @@ enum st ocl_program_get(struct ocl_device *d, const char *file, const char *extr
     *out = p;
     p = NULL;
 out:
+    ocl_compiling_end();
     mem_free(p);
     text_free(&source);
     text_free(&key);

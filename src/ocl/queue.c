@@ -9,8 +9,8 @@ struct ocl_counters ocl_counters;
 struct ocl_counts ocl_counts(void)
 {
 #define GET(field) .field = atomic_load_explicit(&ocl_counters.field, memory_order_relaxed)
-    return (struct ocl_counts){GET(buffers), GET(programs), GET(kernels), GET(launches), GET(writes), GET(reads),
-                               GET(waits)};
+    return (struct ocl_counts){GET(buffers), GET(programs), GET(kernels), GET(compiled), GET(launches),
+                               GET(writes), GET(reads), GET(waits)};
 #undef GET
 }
 
@@ -206,8 +206,10 @@ enum st ocl_kernel_get(struct ocl_queue *q, const char *file, const char *name, 
     k->queue = q;
     k->program = program;
     snprintf(k->name, sizeof k->name, "%s", name);
+    ocl_compiling_begin();
     if (!fault_here())
         k->handle = clCreateKernel(program->handle, name, &code);
+    ocl_compiling_end();
     TRY(st_context(ocl_check(code, "clCreateKernel", q->device), "kernel %s of %s.cl", name, file));
     if (clGetKernelWorkGroupInfo(k->handle, q->device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof k->group_max,
                                  &k->group_max, NULL) != CL_SUCCESS || k->group_max == 0)
@@ -249,6 +251,28 @@ enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[
     return s != ST_OK ? s : ocl_launch_now(k, items, group, args, n);
 }
 
+static cl_int enqueue(struct ocl_queue *q, cl_kernel handle, const char *name, const size_t global[2],
+                      const size_t local[2])
+{
+    return OCL_CALL(clEnqueueNDRangeKernel(q->handle, handle, 2, NULL, global, local, 0, NULL,
+                                           (cl_event *)ocl_trace_slot(q, name)));
+}
+
+cl_int ocl_enqueue(struct ocl_queue *q, cl_kernel handle, const char *name, const size_t global[2],
+                   const size_t local[2], bool *launched)
+{
+    OCL_COUNT(launches);
+    if (*launched)
+        return enqueue(q, handle, name, global, local);
+    clFinish(q->handle); /* from here to its end nothing but what it takes, compiling nearly all of it */
+    ocl_compiling_begin();
+    cl_int code = enqueue(q, handle, name, global, local);
+    clFinish(q->handle);
+    ocl_compiling_end();
+    *launched = true;
+    return code;
+}
+
 enum st ocl_launch_now(struct ocl_kernel *k, const size_t items[2], const size_t group[2], const struct ocl_arg *args,
                        int n)
 {
@@ -266,9 +290,7 @@ enum st ocl_launch_now(struct ocl_kernel *k, const size_t items[2], const size_t
             local[0] = (local[0] + 1) / 2;
     for (int i = 0; i < 2; i++)
         global[i] = (items[i] + local[i] - 1) / local[i] * local[i];
-    OCL_COUNT(launches);
-    cl_int code = OCL_CALL(clEnqueueNDRangeKernel(q->handle, k->handle, 2, NULL, global, local, 0, NULL,
-                                                  (cl_event *)ocl_trace_slot(q, k->name)));
+    cl_int code = ocl_enqueue(q, k->handle, k->name, global, local, &k->launched);
     return st_context(ocl_check(code, "clEnqueueNDRangeKernel", q->device), "kernel %s", k->name);
 }
 

@@ -433,6 +433,46 @@ static void test_cache(void **state)
     check_compiles(false);
 }
 
+/* Compiling counts wherever it comes: from source, from the cache, at the first launch; nothing else does. */
+static void test_time_of_compiling(void **state)
+{
+    (void)state;
+    struct ocl_kernel *k;
+    for (uint64_t compiled = 0; compiled < 2; compiled++) {
+        open_device();
+        uint64_t before = ocl_counts().compiled, t0 = ocl_compiling_ns(), began = clock_ns();
+        OK(ocl_kernel_get(queue, "mark", "mark", "-DEXTRA=7", &k));
+        assert_int_equal(ocl_counts().compiled - before, 1 - compiled);
+        uint64_t t1 = ocl_compiling_ns();
+        OK(ocl_buf_create(device, 16, &buf));
+        launch(k, 1);
+        uint64_t t2 = ocl_compiling_ns();
+        assert_true(t0 < t1 && t1 < t2 && t2 - t0 <= clock_ns() - began);
+        OK(ocl_kernel_get(queue, "mark", "mark", "-DEXTRA=7", &k));
+        launch(k, 5);
+        OK(ocl_wait(queue));
+        assert_int_equal(ocl_compiling_ns(), t2);
+    }
+}
+
+/* Several at once are counted once, and the time goes on until the last has ended. */
+static void test_time_of_compiling_is_that_of_the_clock(void **state)
+{
+    (void)state;
+    uint64_t t0 = ocl_compiling_ns(), began = clock_ns(), t;
+    ocl_compiling_begin();
+    ocl_compiling_begin();
+    for (t = ocl_compiling_ns(); t == t0; t = ocl_compiling_ns())
+        ; /* it is counted while it lasts */
+    ocl_compiling_end();
+    for (uint64_t more = t; more == t; more = ocl_compiling_ns())
+        ;
+    ocl_compiling_end();
+    t = ocl_compiling_ns();
+    assert_true(t - t0 <= clock_ns() - began);
+    assert_int_equal(ocl_compiling_ns(), t);
+}
+
 /* What is left of the file: its first `keep` bytes, with those from `from` on changed, `changed` of them. */
 static void damage(const char *path, const char *good, size_t keep, size_t from, size_t changed)
 {
@@ -517,6 +557,8 @@ int main(void)
         TEST(test_a_program_that_does_not_compile),
         TEST(test_programs_and_kernels_that_are_not_there),
         TEST(test_cache),
+        TEST(test_time_of_compiling),
+        TEST(test_time_of_compiling_is_that_of_the_clock),
         TEST(test_a_damaged_cache_is_built_anew),
         TEST(test_a_cache_that_cannot_be_written),
     };

@@ -46,6 +46,11 @@ int ocl_device_count(const struct ocl_world *w);
 const struct ocl_facts *ocl_facts_at(const struct ocl_world *w, int i);
 const char *ocl_kind_name(enum ocl_kind kind); /* "CPU", "GPU", "accelerator", "other" */
 
+/* How much of a device's memory may be used: a tenth stays free for the driver and for whoever else uses it. */
+uint64_t ocl_memory_usable(const struct ocl_facts *f);
+/* Whether a device may hold `total` bytes, `largest` of them in one buffer. What it does not tell counts as enough. */
+bool ocl_fits(const struct ocl_facts *f, uint64_t total, uint64_t largest);
+
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
 /* A device that is only acted: `number` of several that share a real one, each `slowness` times slower than it, with
@@ -84,6 +89,10 @@ void ocl_device_close(struct ocl_device *d); /* accepts NULL */
 const struct ocl_facts *ocl_device_facts(const struct ocl_device *d); /* of a sub-device: with its own compute units */
 const char *ocl_device_label(const struct ocl_device *d);             /* "0:0 NAME" or "0:0/2#1 NAME" */
 uint64_t ocl_device_bytes(const struct ocl_device *d);                /* in buffers now */
+
+/* ST_INPUT where it does not, with the figures: "WHO needs ... on device LABEL, ...: ADVICE". */
+MUST_USE enum st ocl_check_fits(const struct ocl_device *d, uint64_t total, uint64_t largest, const char *who,
+                                const char *advice);
 
 /* ---- buffers ----------------------------------------------------------------------------------------------------- */
 

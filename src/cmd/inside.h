@@ -131,7 +131,7 @@ MUST_USE enum st json_text(const json_t *value, size_t flags, struct text *out);
 MUST_USE enum st json_line(const json_t *value, struct text *out);
 /* Prints it on a line of its own and gives it up; NULL as in json_check. */
 MUST_USE enum st json_print(json_t *one);
-/* The value behind `key` of an object. ST_INPUT, with the key and the value, where it is missing, is of another kind or,
+/* The value behind `key` of an object. ST_INPUT, with key and value, where it is missing, is of another kind or,
  * of numbers, not from `least` to `most`. A text lives as long as the object. */
 MUST_USE enum st json_whole(const json_t *object, const char *key, int64_t least, int64_t most, int64_t *out);
 MUST_USE enum st json_real_in(const json_t *object, const char *key, double least, double most, double *out);

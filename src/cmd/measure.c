@@ -84,7 +84,7 @@ enum st measure_peaks(struct mx *mx, struct peaks *out)
     struct ocl_device *d = ocl_queue_device(mx_queue(mx));
     const struct ocl_facts *f = ocl_device_facts(d);
     size_t n = COPY_FLOATS; /* larger than the caches, smaller than a device's memory */
-    while (n > 1024 && (8 * n > f->memory_bytes / 4 || (f->buffer_bytes_max && 8 * n > f->buffer_bytes_max)))
+    while (n > 1024 && !ocl_fits(f, 4 * 8 * n, 8 * n))
         n /= 2;
     TRY(ocl_buf_create(d, 2 * n * sizeof(float), &buf));
     TRY(ocl_zero(mx_queue(mx), buf, 0, 2 * n * sizeof(float)));

@@ -21,7 +21,7 @@ static void print_memory(const struct train_memory *m)
         if (row[i].bytes || i != 4)
             printf("%s %s %s", i ? "," : "", row[i].name, show_bytes(text, sizeof text, row[i].bytes));
     printf("; in all %s", show_bytes(text, sizeof text, m->total));
-    printf(" of %s\n", show_bytes(text, sizeof text, m->available));
+    printf(" of %s (a tenth stays free)\n", show_bytes(text, sizeof text, m->available));
 }
 
 static void print_modules(const struct session *c)

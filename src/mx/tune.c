@@ -128,9 +128,8 @@ static size_t out_floats(const struct mx_product *p)
 /* Products that take more than a quarter of the device are passed over. */
 static bool too_large(const struct bench *b, const struct mx_product *p)
 {
-    const struct ocl_facts *f = &b->t->facts;
     size_t bytes = sizeof(float) * (in_floats(p) + out_floats(p));
-    return bytes > f->memory_bytes / 4 || (f->buffer_bytes_max && bytes > f->buffer_bytes_max);
+    return !ocl_fits(&b->t->facts, 4 * bytes, bytes);
 }
 
 static enum st fill(struct bench *b, struct ocl_buf *buf, size_t floats)

@@ -93,13 +93,50 @@ uint64_t ocl_device_bytes(const struct ocl_device *d)
     return d->bytes;
 }
 
+uint64_t ocl_memory_usable(const struct ocl_facts *f)
+{
+    return f->memory_bytes - f->memory_bytes / 10;
+}
+
+static bool memory_fits(const struct ocl_facts *f, uint64_t bytes)
+{
+    return !f->memory_bytes || bytes <= ocl_memory_usable(f);
+}
+
+static bool buffer_fits(const struct ocl_facts *f, uint64_t bytes)
+{
+    return !f->buffer_bytes_max || bytes <= f->buffer_bytes_max;
+}
+
+bool ocl_fits(const struct ocl_facts *f, uint64_t total, uint64_t largest)
+{
+    return memory_fits(f, total) && buffer_fits(f, largest);
+}
+
+enum st ocl_check_fits(const struct ocl_device *d, uint64_t total, uint64_t largest, const char *who,
+                       const char *advice)
+{
+    const struct ocl_facts *f = &d->facts;
+    char need[32], usable[32], all[32];
+    if (!memory_fits(f, total))
+        return st_fail(ST_INPUT, "%s needs %s on device %s, where %s of %s may be used (a tenth stays free): %s", who,
+                       show_bytes(need, sizeof need, total), d->label,
+                       show_bytes(usable, sizeof usable, ocl_memory_usable(f)),
+                       show_bytes(all, sizeof all, f->memory_bytes), advice);
+    if (buffer_fits(f, largest))
+        return ST_OK;
+    return st_fail(ST_INPUT, "%s needs a buffer of %s on device %s, where one holds %s at most: %s", who,
+                   show_bytes(need, sizeof need, largest), d->label,
+                   show_bytes(all, sizeof all, f->buffer_bytes_max), advice);
+}
+
 enum st ocl_buf_create(struct ocl_device *d, size_t bytes, struct ocl_buf **out)
 {
     enum st s = ST_OK;
     struct ocl_buf *b = NULL;
     cl_int code = CL_OUT_OF_RESOURCES;
     char want[32], limit[32];
-    if (d->facts.buffer_bytes_max && bytes > d->facts.buffer_bytes_max)
+    if (!buffer_fits(&d->facts, bytes))
         TRY(st_fail(ST_DEVICE, "device %s: a buffer of %s asked, %s is the most one may hold", d->label,
                     show_bytes(want, sizeof want, bytes), show_bytes(limit, sizeof limit, d->facts.buffer_bytes_max)));
     TRY(NEW(b, 1));

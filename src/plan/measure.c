@@ -259,10 +259,8 @@ static enum st measure_whole(struct probe *p, double *ns)
     TRY(nn_memory_plan(p->whole, p->mx, p->batch, p->optimizer->slots, 1, &m));
     const uint64_t buffers[] = {m.params, m.slots, m.activations, m.deltas, m.scratch};
     for (size_t i = 0; i < COUNT_OF(buffers); i++)
-        if (f->buffer_bytes_max && buffers[i] > f->buffer_bytes_max)
+        if (!ocl_fits(f, nn_memory_total(&m), buffers[i]))
             return ST_OK;
-    if (f->memory_bytes && nn_memory_total(&m) > f->memory_bytes)
-        return ST_OK;
     TRY(open_layers(p, 0, p->whole->layer_count));
     ocl_chain_at_once(p->queue);
     TRY(measure(p, enqueue_chained_step, ns));

@@ -55,7 +55,6 @@ static enum st check_couplings(struct team *team, const struct nn_net *net, int 
 static enum st plan_worker(const struct worker *w, bool streams, struct train_memory *sum, uint64_t *own)
 {
     enum st s = ST_OK;
-    char need[32], have[32];
     const struct team *team = w->team;
     uint64_t rows = (uint64_t)team->rows_max, micro = (uint64_t)team->micro, coupling = 0;
     uint64_t in = (uint64_t)nn_size(w->net->input), out = (uint64_t)w->net->classes;
@@ -68,12 +67,10 @@ static enum st plan_worker(const struct worker *w, bool streams, struct train_me
     if (team->micro > 1)
         batch += m.params;
     uint64_t largest, pictures = w->index == 0 ? pictures_bytes(team->train, streams, &largest) : 0;
-    const struct ocl_facts *f = ocl_device_facts(w->place->device);
-    if (f->buffer_bytes_max && largest_buffer(&m) > f->buffer_bytes_max)
-        TRY(st_fail(ST_INPUT,
-                    "module %d needs a buffer of %s on device %s, where one holds %s at most: take a smaller --batch "
-                    "or net, or cut it elsewhere", w->index, show_bytes(need, sizeof need, largest_buffer(&m)),
-                    w->place->label, show_bytes(have, sizeof have, f->buffer_bytes_max)));
+    char who[32];
+    snprintf(who, sizeof who, "module %d", w->index);
+    TRY(ocl_check_fits(w->place->device, 0, largest_buffer(&m), who,
+                       "take a smaller --batch or net, or cut it elsewhere"));
     *own = nn_memory_total(&m) + coupling + batch + pictures;
     sum->net.params += m.params;
     sum->net.grads += m.grads;
@@ -96,14 +93,13 @@ static bool pictures_fit(const struct team *team, bool streams)
     const struct ocl_facts *f = ocl_device_facts(team->worker[0].place->device);
     uint64_t largest;
     (void)pictures_bytes(team->train, streams, &largest);
-    return !f->buffer_bytes_max || largest <= f->buffer_bytes_max;
+    return ocl_fits(f, 0, largest);
 }
 
 /* What each real device has to hold, against what it has; *fits false where that is too much. */
 static enum st plan_devices(struct team *team, bool streams, struct train_memory *m, bool *fits)
 {
     enum st s = ST_OK;
-    char need[32], have[32];
     uint64_t own[PLAN_MODULES_MAX];
     *m = (struct train_memory){.streams = streams};
     *fits = pictures_fit(team, streams);
@@ -111,21 +107,16 @@ static enum st plan_devices(struct team *team, bool streams, struct train_memory
         TRY(plan_worker(&team->worker[k], streams, m, &own[k]));
     for (int k = 0; k < team->n; k++) {
         struct ocl_device *d = team->worker[k].place->device;
-        uint64_t here = 0, available = ocl_device_facts(d)->memory_bytes;
+        uint64_t here = 0;
         bool counted = false;
         for (int i = 0; i < team->n; i++) {
             here += team->worker[i].place->device == d ? own[i] : 0;
             counted = counted || (i < k && team->worker[i].place->device == d);
         }
-        m->available += counted ? 0 : available;
-        if (here > available - available / 10) { /* a tenth stays free for the driver and others */
-            *fits = false;
-            TRY(streams ? st_fail(ST_INPUT,
-                                  "the modules on device %s need %s, it has %s: take a smaller --batch or net, or "
-                                  "more devices", ocl_device_label(d), show_bytes(need, sizeof need, here),
-                                  show_bytes(have, sizeof have, available))
-                        : ST_OK);
-        }
+        m->available += counted ? 0 : ocl_device_facts(d)->memory_bytes;
+        *fits = *fits && ocl_fits(ocl_device_facts(d), here, 0);
+        if (streams)
+            TRY(ocl_check_fits(d, here, 0, "the part of the run", "take a smaller --batch or net, or more devices"));
     }
 out:
     return s;

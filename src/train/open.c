@@ -55,7 +55,6 @@ static enum st plan(const struct train *t, int slots, struct train_memory *m)
 {
     const struct ocl_facts *f = ocl_device_facts(t->device);
     uint64_t largest;
-    char need[32], have[32];
     *m = (struct train_memory){.available = f->memory_bytes};
     enum st s = nn_memory_plan(t->net, t->mx, t->batch, slots, 1, &m->net);
     if (s != ST_OK)
@@ -63,26 +62,13 @@ static enum st plan(const struct train *t, int slots, struct train_memory *m)
     m->batch = (uint64_t)t->batch * (4 * (uint64_t)nn_size(t->net->input) + 4 + 8);
     m->pictures = pictures_bytes(t, false, &largest);
     m->total = nn_memory_total(&m->net) + m->batch + m->pictures;
-    /* a tenth stays free for the driver and for whoever else uses the device */
-    uint64_t limit = m->available - m->available / 10;
-    m->streams = (t->options && t->options->stream) || m->total > limit ||
-                 (f->buffer_bytes_max && largest > f->buffer_bytes_max);
+    m->streams = (t->options && t->options->stream) || !ocl_fits(f, m->total, largest);
     if (m->streams) {
         m->total -= m->pictures;
         m->pictures = pictures_bytes(t, true, &largest);
         m->total += m->pictures;
     }
-    if (m->total > limit)
-        return st_fail(ST_INPUT, "the run needs %s on device %s, which has %s: take a smaller --batch or net",
-                       show_bytes(need, sizeof need, m->total), ocl_device_label(t->device),
-                       show_bytes(have, sizeof have, m->available));
-    if (f->buffer_bytes_max && largest_buffer(&m->net) > f->buffer_bytes_max)
-        return st_fail(ST_INPUT,
-                       "the run needs a buffer of %s on device %s, where one holds %s at most: take a smaller "
-                                 "--batch or net",
-                       show_bytes(need, sizeof need, largest_buffer(&m->net)), ocl_device_label(t->device),
-                       show_bytes(have, sizeof have, f->buffer_bytes_max));
-    return ST_OK;
+    return ocl_check_fits(t->device, m->total, largest_buffer(&m->net), "the run", "take a smaller --batch or net");
 }
 
 enum st write_scale(struct ocl_queue *q, const struct train_scaling *scaling, struct ocl_buf *out)

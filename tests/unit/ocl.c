@@ -192,6 +192,20 @@ static void test_buffers(void **state)
     assert_int_equal(ocl_device_bytes(device), 100);
 }
 
+static void test_what_fits(void **state)
+{
+    (void)state;
+    struct ocl_facts f = {.memory_bytes = 1000, .buffer_bytes_max = 500};
+    assert_int_equal(ocl_memory_usable(&f), 900);
+    assert_true(ocl_fits(&f, 900, 500));
+    assert_false(ocl_fits(&f, 901, 1));
+    assert_false(ocl_fits(&f, 501, 501));
+    f.buffer_bytes_max = 0; /* not told */
+    assert_true(ocl_fits(&f, 900, 900));
+    f.memory_bytes = 0;
+    assert_true(ocl_fits(&f, UINT64_MAX, UINT64_MAX));
+}
+
 static void test_transfers(void **state)
 {
     (void)state;
@@ -547,6 +561,7 @@ int main(void)
         TEST(test_sub_devices),
         TEST(test_sub_devices_come_and_go),
         TEST(test_buffers),
+        TEST(test_what_fits),
         TEST(test_transfers),
         TEST(test_transfers_out_of_range),
         TEST(test_launches_cover_all_items),

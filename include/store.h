@@ -9,8 +9,14 @@
 
 /* ---- safetensors (https://huggingface.co/docs/safetensors) ------------------------------------------------------- */
 
-enum store_type { STORE_F32, STORE_I64 };
-enum { STORE_RANK_MAX = 4, STORE_NAME_MAX = 64 };
+/* F32 and I64 are what is written and looked into; the others are there for what files of other writers hold. */
+enum store_type {
+    STORE_F32, STORE_I64,
+    STORE_F16, STORE_BF16, STORE_F64, /* come as F32 */
+    STORE_BOOL, STORE_U8, STORE_I8, STORE_F8_E5M2, STORE_F8_E4M3, STORE_U16, STORE_I16, STORE_U32, STORE_I32, STORE_U64,
+    STORE_C64,
+};
+enum { STORE_RANK_MAX = 8, STORE_NAME_MAX = 256 };
 
 struct store_tensor {
     char name[STORE_NAME_MAX];
@@ -27,8 +33,9 @@ MUST_USE enum st store_tensors_write(const char *path, const struct store_tensor
 
 struct store_file; /* a safetensors file in memory */
 
-/* Reads and checks a whole file: header, types, shapes, offsets without holes or overlap, no duplicate names. ST_INPUT
- * names the file, the tensor and what is wrong. Caller closes. */
+/* Reads and checks a whole file: header, types, shapes, offsets without holes or overlap, no duplicate names. F16 and
+ * BF16 become F32 exactly, F64 is rounded to it and must fit. ST_INPUT names the file, the tensor and what is wrong.
+ * Caller closes. */
 MUST_USE enum st store_tensors_open(const char *path, struct store_file **out);
 void store_tensors_close(struct store_file *file); /* accepts NULL */
 int store_tensors_count(const struct store_file *file);
@@ -37,6 +44,10 @@ const struct store_tensor *store_tensors_at(const struct store_file *file, int i
 /* The tensor of that name, type and shape; ST_INPUT says what the file has instead. */
 MUST_USE enum st store_tensors_find(const struct store_file *file, const char *name, enum store_type type, int rank,
                                     const int64_t *shape, const struct store_tensor **out);
+/* The tensor of that name, if there is one, is known, though nobody needs to find it. */
+void store_tensors_know(const struct store_file *file, const char *name);
+/* A note that names what was neither found nor known, if anything; `owner`: what has no place for it. */
+void store_tensors_note_surplus(const struct store_file *file, const char *owner);
 
 /* ---- PNG (libpng's simplified interface) ------------------------------------------------------------------------- */
 

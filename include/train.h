@@ -240,6 +240,7 @@ void train_dissimilarity(const float *rows, int n, int size, double *out);
 MUST_USE enum st train_save(struct train *t, const char *path, const char *const *metadata);
 /* couplings.safetensors: those of the couplings' own nets, as cutK.netI.NAME; *none where there are no such. */
 MUST_USE enum st train_save_couplings(struct train *t, const char *path, bool *none);
+/* Tensors in the file that are none of the net's are named in a note. */
 MUST_USE enum st train_load(struct train *t, const char *path);
 /* Copies of all weight matrices (parameters of two dimensions or more), under the names and in the order of train_save,
  * behind them those of train_save_couplings. WAITS. Caller frees. */

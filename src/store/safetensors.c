@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,8 @@ enum {
     LENGTH_BYTES = 8,
     DATA_ALIGN = 8,               /* of the data in files we write; other writers need not keep it */
     HEADER_MAX_BYTES = 100000000, /* the limit of the reference implementation */
-    SHOWN_MAX = 128,              /* "F32 [...]" with the longest shape */
+    SHOWN_MAX = 256,              /* "F32 [...]" with the longest shape */
+    NAMED_MAX = 8,                /* tensors in a message, of the thousands that a file may hold */
 };
 
 static const char METADATA[] = "__metadata__";
@@ -22,12 +24,26 @@ static const char METADATA[] = "__metadata__";
 static const struct {
     const char *name;
     size_t bytes;
-} types[] = {[STORE_F32] = {"F32", 4}, [STORE_I64] = {"I64", 8}};
+} types[] = {
+    [STORE_F32] = {"F32", 4},   [STORE_I64] = {"I64", 8},         [STORE_F16] = {"F16", 2},
+    [STORE_BF16] = {"BF16", 2}, [STORE_F64] = {"F64", 8},         [STORE_BOOL] = {"BOOL", 1},
+    [STORE_U8] = {"U8", 1},     [STORE_I8] = {"I8", 1},           [STORE_F8_E5M2] = {"F8_E5M2", 1},
+    [STORE_U16] = {"U16", 2},   [STORE_F8_E4M3] = {"F8_E4M3", 1}, [STORE_I16] = {"I16", 2},
+    [STORE_U32] = {"U32", 4},   [STORE_I32] = {"I32", 4},         [STORE_U64] = {"U64", 8},
+    [STORE_C64] = {"C64", 8},
+};
+
+/* What a file's tensor is beside what all may know of it. */
+struct fate {
+    enum store_type stored; /* its type in the file */
+    bool known;             /* somebody found it, or has no use for it */
+};
 
 struct store_file {
     struct arena memory; /* everything below, and the tensors' data */
     const char *path;
     struct store_tensor *tensors;
+    struct fate *fate; /* (n) */
     int n;
 };
 
@@ -36,6 +52,20 @@ struct entry {
     struct store_tensor tensor;
     size_t begin, end;
 };
+
+/* The first of the file's names, of the unknown ones or all, and how many more there are. */
+static void add_names(const struct store_file *file, bool unknown, struct text *out)
+{
+    int left = 0;
+    for (int i = 0; i < file->n; i++) {
+        if (unknown && file->fate[i].known)
+            continue;
+        if (left++ < NAMED_MAX)
+            text_add(out, "%s%s", left > 1 ? ", " : "", file->tensors[i].name);
+    }
+    if (left > NAMED_MAX)
+        text_add(out, " and %d more", left - NAMED_MAX);
+}
 
 /* "F32 [256, 784]" */
 static const char *show_kind(char out[SHOWN_MAX], enum store_type type, int rank, const int64_t *shape)
@@ -90,7 +120,7 @@ static enum st metadata_check(json_t *metadata)
 {
     const char *key;
     json_t *value;
-    bool good = json_is_object(metadata);
+    bool good = json_is_object(metadata) || json_is_null(metadata); /* as the reference implementation has it */
     json_object_foreach(metadata, key, value)
         good = good && json_is_string(value);
     return good ? ST_OK : st_fail(ST_INPUT, "%s does not map strings to strings", METADATA);
@@ -104,7 +134,7 @@ static enum st type_read(const char *word, enum store_type *out)
             return ST_OK;
         }
     }
-    return st_fail(ST_INPUT, "dtype %s is not known here, only F32 and I64 are", word);
+    return st_fail(ST_INPUT, "dtype %s is not known; read are F32, F16, BF16, F64 and I64", word);
 }
 
 static enum st shape_read(const json_t *shape, struct store_tensor *t)
@@ -179,23 +209,82 @@ static enum st layout_check(const struct entry *entries, size_t n, size_t data_b
     return ST_OK;
 }
 
+static float of_f32_bits(uint32_t bits)
+{
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* IEEE 754's binary16: a sign, 5 bits of exponent, 10 of mantissa. */
+static float of_f16(uint16_t bits)
+{
+    uint32_t sign = (uint32_t)(bits >> 15) << 31, exponent = bits >> 10 & 31, mantissa = bits & 1023;
+    if (exponent == 0) /* subnormal: mantissa * 2^-24, normal as F32 */
+        return sign ? -(float)mantissa * 0x1p-24f : (float)mantissa * 0x1p-24f;
+    exponent = exponent == 31 ? 255 : exponent + (127 - 15);
+    return of_f32_bits(sign | exponent << 23 | mantissa << 13);
+}
+
+static enum st of_f64(double v, float *out)
+{
+    *out = (float)v;
+    if (isfinite(v) && !isfinite(*out))
+        return st_fail(ST_INPUT, "%g, an F64, does not fit F32", v);
+    return ST_OK;
+}
+
+/* From `count` numbers of the type at `data`, which no type's alignment binds. */
+static enum st to_f32(enum store_type type, const char *data, size_t count, float *out)
+{
+    enum st s = ST_OK;
+    for (size_t i = 0; i < count && s == ST_OK; i++) {
+        uint16_t half;
+        double wide;
+        if (type == STORE_F64) {
+            memcpy(&wide, data + i * sizeof wide, sizeof wide);
+            s = of_f64(wide, &out[i]);
+        } else {
+            memcpy(&half, data + i * sizeof half, sizeof half);
+            out[i] = type == STORE_F16 ? of_f16(half) : of_f32_bits((uint32_t)half << 16);
+        }
+    }
+    return s;
+}
+
 /* Every tensor gets memory of its own: in the file it may lie at an address that its type does not allow. */
+static enum st tensor_copy(struct store_file *file, const struct entry *e, const char *data)
+{
+    enum st s = ST_OK;
+    enum store_type type = e->tensor.type;
+    bool converts = type == STORE_F16 || type == STORE_BF16 || type == STORE_F64;
+    size_t bytes = e->end - e->begin, count = bytes / types[type].bytes;
+    void *copy = arena_alloc(&file->memory, count, types[converts ? STORE_F32 : type].bytes);
+    if (!copy)
+        TRY(ST_MEMORY);
+    if (converts)
+        TRY(st_context(to_f32(type, data + e->begin, count, copy), "tensor %s", e->tensor.name));
+    else
+        memcpy(copy, data + e->begin, bytes);
+    file->fate[file->n].stored = type;
+    file->tensors[file->n] = e->tensor;
+    file->tensors[file->n].type = converts ? STORE_F32 : type;
+    file->tensors[file->n++].data = copy;
+out:
+    return s;
+}
+
 static enum st tensors_copy(struct store_file *file, const struct entry *entries, size_t n, const char *data)
 {
+    enum st s = ST_OK;
     file->tensors = arena_alloc(&file->memory, n, sizeof *file->tensors);
-    if (!file->tensors)
-        return ST_MEMORY;
-    for (size_t i = 0; i < n; i++) {
-        size_t bytes = entries[i].end - entries[i].begin;
-        void *copy = arena_alloc(&file->memory, bytes, 1);
-        if (!copy)
-            return ST_MEMORY;
-        memcpy(copy, data + entries[i].begin, bytes);
-        file->tensors[i] = entries[i].tensor;
-        file->tensors[i].data = copy;
-    }
-    file->n = (int)n;
-    return ST_OK;
+    file->fate = arena_alloc(&file->memory, n, sizeof *file->fate);
+    if (!file->tensors || !file->fate)
+        TRY(ST_MEMORY);
+    for (size_t i = 0; i < n; i++)
+        TRY(tensor_copy(file, &entries[i], data));
+out:
+    return s;
 }
 
 static enum st file_parse(struct store_file *file, const char *bytes, size_t len)
@@ -264,8 +353,7 @@ static enum st not_found(const struct store_file *file, const char *name)
 {
     enum st s = ST_OK;
     struct text names = {0};
-    for (int i = 0; i < file->n; i++)
-        text_add(&names, "%s%s", i ? ", " : "", file->tensors[i].name);
+    add_names(file, false, &names);
     TRY(text_status(&names));
     TRY(st_fail(ST_INPUT, "no tensor %s in %s; it has %s", name, file->path, file->n ? names.s : "none"));
 out:
@@ -284,11 +372,29 @@ enum st store_tensors_find(const struct store_file *file, const char *name, enum
         if (t->type != type || t->rank != rank ||
             (rank && memcmp(t->shape, shape, (size_t)rank * sizeof *shape) != 0))
             return st_fail(ST_INPUT, "tensor %s of %s is %s, needed is %s", name, file->path,
-                           show_kind(has, t->type, t->rank, t->shape), show_kind(wanted, type, rank, shape));
+                           show_kind(has, file->fate[i].stored, t->rank, t->shape),
+                           show_kind(wanted, type, rank, shape));
+        file->fate[i].known = true;
         *out = t;
         return ST_OK;
     }
     return not_found(file, name);
+}
+
+void store_tensors_know(const struct store_file *file, const char *name)
+{
+    for (int i = 0; i < file->n; i++)
+        if (strcmp(file->tensors[i].name, name) == 0)
+            file->fate[i].known = true;
+}
+
+void store_tensors_note_surplus(const struct store_file *file, const char *owner)
+{
+    struct text names = {0};
+    add_names(file, true, &names);
+    if (names.len && !names.failed)
+        note("%s holds tensors that %s has no place for; they are not used: %s", file->path, owner, names.s);
+    text_free(&names);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */

@@ -63,6 +63,12 @@ static enum st add_tensor(struct list *l, struct train *t, int i, enum nn_part p
     return s != ST_OK ? s : train_read(t, i, part, slot, values);
 }
 
+/* PyTorch counts a layer's batches; here that is the net's count of steps. */
+static void batches_name(const struct nn_layer *l, char out[STORE_NAME_MAX])
+{
+    snprintf(out, STORE_NAME_MAX, "%d.num_batches_tracked", l->index);
+}
+
 static enum st add_model(struct list *l, struct train *t)
 {
     enum st s = ST_OK;
@@ -73,7 +79,7 @@ static enum st add_model(struct list *l, struct train *t)
             TRY(add_tensor(l, t, tensor, k < layer->param_count ? NN_PARAM : NN_STATE, 0, ""));
         if (layer->kind->counts_batches) {
             char name[STORE_NAME_MAX];
-            snprintf(name, sizeof name, "%d.num_batches_tracked", layer->index);
+            batches_name(layer, name);
             TRY(add_number(l, "", name, (int64_t)t->step));
         }
     }
@@ -318,6 +324,17 @@ out:
     return s;
 }
 
+static enum st load_model(struct train *t, const struct store_file *file)
+{
+    char name[STORE_NAME_MAX];
+    for (int i = 0; i < t->net->layer_count; i++)
+        if (t->net->layer[i].kind->counts_batches) {
+            batches_name(&t->net->layer[i], name);
+            store_tensors_know(file, name);
+        }
+    return load_tensors(t, file, NN_PARAM, 0, "");
+}
+
 static enum st load_number(const struct store_file *file, const char *name, int64_t *out)
 {
     const struct store_tensor *found;
@@ -373,14 +390,22 @@ out:
     return s;
 }
 
-enum st train_load(struct train *t, const char *path)
+enum st train_load_layers(struct train *t, const char *path, bool all)
 {
+    enum st s = ST_OK;
     struct store_file *file = NULL;
-    enum st s = store_tensors_open(path, &file);
-    if (s == ST_OK)
-        s = load_tensors(t, file, NN_PARAM, 0, "");
+    TRY(store_tensors_open(path, &file));
+    TRY(load_model(t, file));
+    if (all)
+        store_tensors_note_surplus(file, "the net");
+out:
     store_tensors_close(file);
     return s;
+}
+
+enum st train_load(struct train *t, const char *path)
+{
+    return train_load_layers(t, path, true);
 }
 
 enum st train_load_checkpoint(struct train *t, const char *path)
@@ -397,12 +422,13 @@ enum st train_load_checkpoint(struct train *t, const char *path)
                     "%s is of another run: it holds epoch %lld and step %lld; this run has %d epochs of %llu steps",
                     path, (long long)epoch, (long long)step, t->options->epochs,
                     (unsigned long long)t->steps_per_epoch));
-    TRY(load_tensors(t, file, NN_PARAM, 0, ""));
+    TRY(load_model(t, file));
     for (int slot = 0; slot < t->optimizer->slots; slot++) {
         slot_prefix(slot, prefix, sizeof prefix);
         TRY(load_tensors(t, file, NN_SLOT, slot, prefix));
     }
     TRY(load_modules(t, file));
+    store_tensors_note_surplus(file, "the run");
     t->epoch = (int)epoch;
     t->step = (uint64_t)step;
     t->step_in_epoch = 0;

@@ -51,7 +51,7 @@ enum st train_view_open(struct ocl_device *device, const struct nn_net *net, int
     TRY(train_open_gradients(device, v->net, scaling, batch > least ? batch : least, &v->train));
     if (v->top.kind != MX_IDENTITY)
         TRY(mx_prepare(v->train->mx, MX_ACTIVATION, v->top.kind));
-    TRY(train_load(v->train, model));
+    TRY(train_load_layers(v->train, model, false));
     *out = v;
     v = NULL;
 out:

@@ -4,6 +4,7 @@
 #include "store.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -172,12 +173,12 @@ static void test_malformed_headers(void **state)
         {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "tensor a: Object item not found: dtype"},
         {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "Object item not found: shape"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "Object item not found: data_offsets"},
-        {"{\"a\":" ENTRY("BF16", "2", "0,4") "}", 4, "tensor a: dtype BF16 is not known here, only F32 and I64 are"},
+        {"{\"a\":" ENTRY("F31", "1", "0,4") "}", 4, "tensor a: dtype F31 is not known; read are F32, F16, BF16, F64"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":4,\"data_offsets\":[0,4]}}", 4, "tensor a: shape is no list"},
         {"{\"a\":" ENTRY("F32", "1.5", "0,4") "}", 4, "something else than whole numbers"},
         {"{\"a\":" ENTRY("F32", "-1", "0,4") "}", 4, "tensor a: shape with a negative size, -1"},
         {"{\"a\":" ENTRY("F32", "-1,-1", "0,4") "}", 4, "negative size"},
-        {"{\"a\":" ENTRY("F32", "1,1,1,1,1", "0,4") "}", 4, "shape of 5 sizes, at most 4"},
+        {"{\"a\":" ENTRY("F32", "1,1,1,1,1,1,1,1,1", "0,4") "}", 4, "shape of 9 sizes, at most 8"},
         {"{\"a\":" ENTRY("F32", "4294967296,4294967296,4", "0,0") "}", 0, "more elements than can be addressed"},
         {"{\"a\":" ENTRY("F32", "3", "0,16") "}", 16, "0 to 16, but F32 [3] takes 12 bytes"},
         {"{\"a\":" ENTRY("F32", "1", "4,0") "}", 4, "4 to 0, but"},
@@ -191,15 +192,112 @@ static void test_malformed_headers(void **state)
         {"{\"b\":" ENTRY("F32", "2", "0,8") ",\"a\":" ENTRY("F32", "1", "4,8") "}", 8, "tensor a overlaps tensor b"},
         {"{\"a\":" ENTRY("F32", "1", "0,4") "}", 5, "1 bytes after the last tensor"},
         {"{}", 3, "3 bytes after the last tensor"},
-        {"{\"" LONG_NAME "\":" ENTRY("F32", "1", "0,4") "}", 4, "name of 64 bytes, at most 63"},
+        {"{\"" LONG_NAME LONG_NAME LONG_NAME LONG_NAME "\":" ENTRY("F32", "1", "0,4") "}", 4,
+         "name of 256 bytes, at most 255"},
         {"{\"__metadata__\":{\"a\":1}}", 0, "does not map strings to strings"},
         {"{\"__metadata__\":[]}", 0, "does not map strings to strings"},
+        {"{\"__metadata__\":false}", 0, "does not map strings to strings"},
+        {"{\"a\":" ENTRY("F16", "2", "0,8") "}", 8, "0 to 8, but F16 [2] takes 4 bytes"},
     };
     struct store_file *file;
     for (size_t i = 0; i < COUNT_OF(row); i++) {
         FAILS(ST_INPUT, row[i].words, open_made(row[i].header, row[i].data_bytes, &file));
         FAILS(ST_INPUT, at("made"), open_made(row[i].header, row[i].data_bytes, &file));
     }
+}
+
+/* A file of one tensor "a" of `count` numbers in these bytes. */
+static enum st open_numbers(const char *type, size_t count, const void *numbers, size_t len, struct store_file **file)
+{
+    char bytes[1024], header[128];
+    /* a blank more or less: the data begins at odd places */
+    snprintf(header, sizeof header, "{\"__metadata__\":null,\"a\":{\"dtype\":\"%s\",\"shape\":[%zu],"
+             "\"data_offsets\":[0,%zu]}}%s", type, count, len, strlen(type) % 2 ? "" : " ");
+    uint64_t n = strlen(header);
+    memcpy(bytes, &n, sizeof n);
+    memcpy(bytes + 8, header, n);
+    memcpy(bytes + 8 + n, numbers, len);
+    OK(file_write(at("made"), bytes, 8 + n + len));
+    return store_tensors_open(at("made"), file);
+}
+
+static void check_numbers(const char *type, const void *numbers, size_t len, const float *want, size_t count)
+{
+    struct store_file *file;
+    const struct store_tensor *t;
+    OK(open_numbers(type, count, numbers, len, &file));
+    OK(store_tensors_find(file, "a", STORE_F32, 1, (const int64_t[]){(int64_t)count}, &t));
+    const float *got = t->data;
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(&got[i], &want[i], sizeof *got) != 0 && !(isnan(got[i]) && isnan(want[i])))
+            fail_msg("%s: number %zu is %a, not %a", type, i, (double)got[i], (double)want[i]);
+    char words[64];
+    snprintf(words, sizeof words, "made is %s [%zu], needed is F32 [1, %zu]", type, count, count);
+    FAILS(ST_INPUT, words, store_tensors_find(file, "a", STORE_F32, 2, (const int64_t[]){1, (int64_t)count}, &t));
+    store_tensors_close(file);
+}
+
+static void test_other_floats_become_f32(void **state)
+{
+    (void)state;
+    static const uint16_t f16[] = {0x0000, 0x8000, 0x3c00, 0xc000, 0x3555, 0x7bff, 0x0400, 0x03ff, 0x0001, 0x8001,
+                                   0x7c00, 0xfc00, 0x7e00};
+    static const float of_f16[] = {0, -0.f, 1, -2, 0x1.554p-2f, 65504, 0x1p-14f, 0x1.ff8p-15f, 0x1p-24f, -0x1p-24f,
+                                   INFINITY, -INFINITY, NAN};
+    static const uint16_t bf16[] = {0x0000, 0x8000, 0x3f80, 0xc040, 0x7f7f, 0x0080, 0x0001, 0x7f80, 0xffc0};
+    static const float of_bf16[] = {0, -0.f, 1, -3, 0x1.fep127f, 0x1p-126f, 0x1p-133f, INFINITY, NAN};
+    static const double f64[] = {0, -0., 1, 0.1, 0x1.0000011p0, 0x1.fffffep127, 0x1p-149, 1e-300, -INFINITY, NAN};
+    static const float of_f64[] = {0, -0.f, 1, 0.1f, 0x1.000002p0f, 0x1.fffffep127f, 0x1p-149f, 0, -INFINITY, NAN};
+    struct store_file *file;
+    check_numbers("F16", f16, sizeof f16, of_f16, COUNT_OF(f16));
+    check_numbers("BF16", bf16, sizeof bf16, of_bf16, COUNT_OF(bf16));
+    check_numbers("F64", f64, sizeof f64, of_f64, COUNT_OF(f64));
+    FAILS(ST_INPUT, "made: tensor a: -1e+39, an F64, does not fit F32",
+          open_numbers("F64", 2, (const double[]){1, -1e39}, 16, &file));
+}
+
+static char noted[1024];
+
+static void keep_note(const char *line)
+{
+    snprintf(noted + strlen(noted), sizeof noted - strlen(noted), "%s\n", line);
+}
+
+static void test_surplus_is_named(void **state)
+{
+    (void)state;
+    struct store_file *file;
+    const struct store_tensor *t;
+    struct store_tensor many[20] = {0};
+    for (int i = 0; i < (int)COUNT_OF(many); i++) {
+        snprintf(many[i].name, sizeof many[i].name, "t%d", i);
+        many[i].data = scalar;
+    }
+    note_to(keep_note);
+    OK(store_tensors_write(at("many"), many, (int)COUNT_OF(many), NULL));
+    OK(store_tensors_open(at("many"), &file));
+    FAILS(ST_INPUT, "many; it has t0, t1, t2, t3, t4, t5, t6, t7 and 12 more",
+          store_tensors_find(file, "x", STORE_F32, 0, NULL, &t));
+    OK(store_tensors_find(file, "t1", STORE_F32, 0, NULL, &t));
+    store_tensors_know(file, "t3");
+    store_tensors_know(file, "nowhere");
+    store_tensors_note_surplus(file, "the net");
+    assert_non_null(strstr(noted, "many holds tensors that the net has no place for; they are not used: t0, t2, t4, "
+                                  "t5, t6, t7, t8, t9 and 10 more\n"));
+    noted[0] = '\0';
+    for (int i = 0; i < (int)COUNT_OF(many); i++)
+        store_tensors_know(file, many[i].name);
+    store_tensors_note_surplus(file, "the net");
+    assert_string_equal(noted, "");
+    store_tensors_close(file);
+    /* what is of no use may be of any type, shape and name */
+    OK(open_made("{\"" LONG_NAME LONG_NAME LONG_NAME "\":" ENTRY("BOOL", "1,1,1,2,2,1,1", "0,4") ",\"u\":"
+                 ENTRY("F8_E4M3", "3", "4,7") "}", 7, &file));
+    FAILS(ST_INPUT, "u of ", store_tensors_find(file, "u", STORE_F32, 1, (const int64_t[]){3}, &t));
+    store_tensors_note_surplus(file, "the net");
+    assert_non_null(strstr(noted, LONG_NAME LONG_NAME LONG_NAME ", u\n"));
+    store_tensors_close(file);
+    note_to(NULL);
 }
 
 static enum st open_bytes(const char *bytes, size_t len, struct store_file **file)
@@ -394,6 +492,8 @@ int main(void)
         cmocka_unit_test(test_writer_refuses),
         cmocka_unit_test(test_headers_of_other_writers),
         cmocka_unit_test(test_malformed_headers),
+        cmocka_unit_test(test_other_floats_become_f32),
+        cmocka_unit_test(test_surplus_is_named),
         cmocka_unit_test(test_files_cut_short),
         cmocka_unit_test(test_run_keeps_metrics),
         cmocka_unit_test(test_run_overwrites_only_when_forced),

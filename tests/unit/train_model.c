@@ -101,6 +101,34 @@ static void test_model_of_another_net(void **state)
     FAILS(ST_INPUT, "none", train_load(t, in_folder("none")));
 }
 
+static char noted[512];
+
+static void keep_note(const char *line)
+{
+    snprintf(noted + strlen(noted), sizeof noted - strlen(noted), "%s\n", line);
+}
+
+static void test_a_model_with_more_than_the_net(void **state)
+{
+    (void)state;
+    struct train *t = run_new(NORM, 100);
+    struct run *deeper = run_plan("input 1x28x28; dense 16; batchnorm; relu; dense 10; batchnorm; loss softmax", 100);
+    struct train_view *view;
+    OK(train_save(run_start(deeper), in_folder("model"), NULL));
+    note_to(keep_note);
+    OK(train_load(deeper->train, in_folder("model")));
+    assert_string_equal(noted, ""); /* nor are counts of batches anything new */
+    OK(train_load(t, in_folder("model")));
+    assert_non_null(strstr(noted, "model holds tensors that the net has no place for; they are not used: 4.weight, "
+                                  "4.bias, 4.running_mean, 4.running_var, 4.num_batches_tracked\n"));
+    noted[0] = '\0';
+    OK(train_view_open(ocl_queue_device(device_queue()), deeper->net, 3, in_folder("model"), &deeper->scaling, 8,
+                       &view));
+    assert_string_equal(noted, ""); /* some layers are asked for */
+    train_view_close(view);
+    note_to(NULL);
+}
+
 /* ---- predictions and losses -------------------------------------------------------------------------------------- */
 
 static void test_predictions_are_what_evaluation_counts(void **state)
@@ -232,6 +260,7 @@ int main(void)
         RUNS_TEST(test_two_and_two_epochs_are_four),
         RUNS_TEST(test_checkpoint_of_another_run),
         RUNS_TEST(test_model_of_another_net),
+        RUNS_TEST(test_a_model_with_more_than_the_net),
         RUNS_TEST(test_predictions_are_what_evaluation_counts),
         RUNS_TEST(test_a_loss_that_is_no_number),
         RUNS_TEST(test_net_and_data_do_not_fit),

@@ -49,6 +49,8 @@ const char *st_where(void);   /* "file:line" of the site that failed */
 
 /* One line (without newline) to whoever listens; nobody by default. Thread: set the hook before threads start. */
 void note(const char *fmt, ...) PRINTF(1, 2);
+/* The same, but for a line that the listener was told before. Any thread. */
+void note_once(const char *fmt, ...) PRINTF(1, 2);
 void note_to(void (*hook)(const char *line));
 
 /* ---- memory: the only door to malloc ----------------------------------------------------------------------------- */
@@ -136,6 +138,21 @@ MUST_USE enum st dir_list(const char *path, const char *ending, int most, struct
 bool dir_cache(char *out, size_t size);
 /* Likewise for what the user may keep and share: $XDG_CONFIG_HOME/clutch or ~/.config/clutch. */
 bool dir_config(char *out, size_t size);
+
+/*
+ * ---- trust: files that decide what is computed, or are code: programs, tuning, kept choices ----
+ *
+ * They are believed where nobody but the user or root can have written them: neither they nor their folder belong to
+ * another, or may be written by group or others. Else ST_INPUT, with the path and what to do.
+ */
+/* Whether there is such a folder. One that is not to be believed is named in a note, once. */
+bool trust_folder(const char *path);
+/* Makes it with its parents, for the user alone (mode 0700), where it is not there; checks it. */
+MUST_USE enum st trust_make(const char *path);
+/* As file_read(), of a file to be believed in such a folder. */
+MUST_USE enum st trust_read(const char *path, size_t max_bytes, char **data, size_t *len);
+/* As file_write(), for the user alone (mode 0600), with trust_make() of the folder. */
+MUST_USE enum st trust_write(const char *path, const void *data, size_t len);
 
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 

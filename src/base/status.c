@@ -2,6 +2,7 @@
 #include "base.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,7 +62,35 @@ void note(const char *fmt, ...)
     note_hook(line);
 }
 
+static _Atomic uint64_t seen[64]; /* hashes of lines; where all places are taken, one may come again */
+
+static bool is_new(const char *line)
+{
+    uint64_t hash = hash_bytes(HASH_START, line, strlen(line));
+    for (size_t i = 0; i < COUNT_OF(seen); i++) {
+        uint64_t none = 0;
+        if (atomic_compare_exchange_strong(&seen[i], &none, hash))
+            return true;
+        if (none == hash)
+            return false;
+    }
+    return true;
+}
+
+void note_once(const char *fmt, ...)
+{
+    char line[8192];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    if (is_new(line))
+        note("%s", line);
+}
+
 void note_to(void (*hook)(const char *line))
 {
     note_hook = hook;
+    for (size_t i = 0; i < COUNT_OF(seen); i++)
+        atomic_store(&seen[i], 0);
 }

@@ -86,7 +86,7 @@ static bool use_file(const char *path, const struct ocl_facts *f, struct mx_tuni
 {
     if (tuning_read(path, f, out) == ST_OK)
         return true;
-    note("no use of a tuning file: %s", st_message());
+    note_once("no use of a tuning file: %s", st_message());
     return false;
 }
 
@@ -100,7 +100,7 @@ static enum st find_file(const struct ocl_facts *f, struct mx_tuning *out, bool 
     int n = 0, best = 0;
     *found = *begun = false;
     tuning_path(f, path, sizeof path);
-    if (!path[0] || !tuning_folder(folder, sizeof folder))
+    if (!path[0] || !tuning_folder(folder, sizeof folder) || !trust_folder(folder))
         goto out;
     if (file_exists(path) && use_file(path, f, out)) {
         *begun = out->exact;

@@ -263,7 +263,7 @@ enum st tuning_read(const char *path, const struct ocl_facts *f, struct mx_tunin
     json_t *root = NULL;
     json_error_t error;
     *t = (struct mx_tuning){.facts = *f};
-    TRY(file_read(path, FILE_BYTES_MAX, &text, &len));
+    TRY(trust_read(path, FILE_BYTES_MAX, &text, &len));
     if (fault_here())
         TRY(st_fail(ST_MEMORY, "%s: out of memory", path));
     root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
@@ -370,11 +370,11 @@ static void add_rows(const struct mx_tuning *t, struct text *out)
 enum st mx_tuning_save(struct mx_tuning *t, bool complete)
 {
     enum st s = ST_OK;
-    char folder[PATH_MAX], platform[264];
+    char platform[264];
     struct text out = {0};
     time_t now = time(NULL);
     struct tm utc;
-    if (!t->path[0] || !tuning_folder(folder, sizeof folder))
+    if (!t->path[0])
         TRY(st_fail(ST_SYSTEM, "there is no folder for tuning files: neither XDG_CONFIG_HOME nor HOME is a path"));
     t->complete = complete;
     strftime(t->date, sizeof t->date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
@@ -392,8 +392,7 @@ enum st mx_tuning_save(struct mx_tuning *t, bool complete)
     add_rows(t, &out);
     text_add(&out, "}\n");
     TRY(st_context(text_status(&out), "%s", t->path));
-    TRY(dir_make(folder));
-    TRY(file_write(t->path, out.s, out.len));
+    TRY(trust_write(t->path, out.s, out.len));
 out:
     text_free(&out);
     return s;

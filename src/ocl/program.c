@@ -6,7 +6,7 @@
  * platform, device and driver, options, source), a NUL, the hash of the device's binary, then the binary. The name is
  * a hash of the key; the key in the file is compared whole, so a collision costs a build and nothing else. Files
  * appear by rename, so several processes may share the folder; whatever is wrong with it, the program is built from
- * source and nobody is bothered.
+ * source. A note comes where others could have written what would be run, or where nothing can be kept.
  */
 #include "inside.h"
 
@@ -47,10 +47,16 @@ void ocl_program_key(const struct ocl_device *d, const char *options, const char
              d->platform_version, d->facts.name, d->facts.version, d->facts.driver, options, source);
 }
 
+/* False where there is no place for it, or it is not to be believed. */
+static bool cache_folder(char *out, size_t size)
+{
+    return dir_cache(out, size) && (!dir_exists(out) || trust_folder(out));
+}
+
 static bool cache_path(const struct text *key, char *out, size_t size)
 {
     char folder[PATH_MAX];
-    if (!dir_cache(folder, sizeof folder))
+    if (!cache_folder(folder, sizeof folder))
         return false;
     int n = snprintf(out, size, "%s/%016llx.bin", folder, (unsigned long long)hash_bytes(HASH_START, key->s, key->len));
     return n > 0 && (size_t)n < size;
@@ -79,9 +85,14 @@ cl_program ocl_cache_load(struct ocl_device *d, const struct text *key, const ch
     char path[PATH_MAX], *data = NULL;
     size_t len, size;
     cl_program handle = NULL;
-    if (!cache_path(key, path, sizeof path) || !file_exists(path) ||
-        file_read(path, BINARY_BYTES_MAX, &data, &len) != ST_OK)
+    if (!cache_path(key, path, sizeof path) || !file_exists(path))
         return NULL;
+    if (trust_read(path, BINARY_BYTES_MAX, &data, &len) != ST_OK) {
+        static atomic_bool told; /* of others in the folder the same is to be said */
+        if (!atomic_exchange(&told, true))
+            note("%s", st_message());
+        return NULL;
+    }
     const unsigned char *binary = find_binary(key, data, len, &size);
     if (binary) {
         cl_int code = CL_OUT_OF_RESOURCES, status = CL_OUT_OF_RESOURCES;
@@ -98,22 +109,22 @@ cl_program ocl_cache_load(struct ocl_device *d, const struct text *key, const ch
 
 void ocl_cache_save(cl_program handle, const struct text *key)
 {
-    char path[PATH_MAX], folder[PATH_MAX];
+    char path[PATH_MAX];
     struct text file = {0};
     unsigned char *binary = NULL;
     size_t size = 0;
     /* asked even where there is no cache: PoCL compiles then what it would compile at the first launch */
     if (OCL_CALL(clGetProgramInfo(handle, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL)) == CL_SUCCESS &&
-        size > 0 && size < BINARY_BYTES_MAX && dir_cache(folder, sizeof folder) &&
-        cache_path(key, path, sizeof path) && (binary = mem_alloc(size, 1)) != NULL &&
+        size > 0 && size < BINARY_BYTES_MAX && cache_path(key, path, sizeof path) &&
+        (binary = mem_alloc(size, 1)) != NULL &&
         OCL_CALL(clGetProgramInfo(handle, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL)) == CL_SUCCESS) {
         uint64_t hash = hash_bytes(HASH_START, binary, size);
         text_add_bytes(&file, key->s, key->len + 1);
         text_add_bytes(&file, (const char *)&hash, sizeof hash);
         text_add_bytes(&file, (const char *)binary, size);
         /* an unusable cache costs time at the next start, and is no failure of this one */
-        if (text_status(&file) == ST_OK && dir_make(folder) == ST_OK)
-            (void)!file_write(path, file.s, file.len);
+        if (text_status(&file) == ST_OK)
+            (void)!trust_write(path, file.s, file.len);
     }
     mem_free(binary);
     text_free(&file);

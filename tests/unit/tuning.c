@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const root_start =
     "{\"format\": 1, \"device\": \"%s\", \"platform\": \"%s, %s\", \"driver\": \"%s\", \"units\": %u, "
@@ -41,10 +42,8 @@ static int start(void **state)
 static void put(const char *name, const char *text)
 {
     char path[256];
-    snprintf(path, sizeof path, "%s/clutch/tune", check_folder());
-    OK(dir_make(path));
     snprintf(path, sizeof path, "%s/clutch/tune/%s", check_folder(), name);
-    OK(file_write(path, text, strlen(text)));
+    OK(trust_write(path, text, strlen(text)));
 }
 
 /* A file for `device` with these rows; another driver where it is not the exact one. */
@@ -268,11 +267,39 @@ static void test_family(void **state)
 static void check_refused(const char *words)
 {
     notes[0] = '\0';
+    note_to(hear); /* and forgets what was said */
     struct mx *m = open_mx(); /* a run goes on */
     assert_string_equal(mx_tuning_note(m), "not tuned: defaults");
     mx_close(m);
     if (!strstr(notes, "clutch/tune/x.json") || !strstr(notes, words))
         fail_msg("wanted a note with \"%s\", got: %s", words, notes);
+}
+
+/* A file says what library code is compiled and run. */
+static void test_files_of_others(void **state)
+{
+    (void)state;
+    struct mx_tuned found;
+    char folder[256], path[300];
+    snprintf(folder, sizeof folder, "%s/clutch/tune", check_folder());
+    snprintf(path, sizeof path, "%s/x.json", folder);
+    put_rows("x.json", NULL, ROW("NN", 1, 1, 1, "plain", ""));
+    mx_tuned_find(facts(), &found);
+    assert_int_equal(found.kind, MX_TUNED);
+    assert_int_equal(chmod(path, 0622), 0);
+    check_refused("x.json is not used, for others can write to it");
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(chmod(folder, 0777), 0);
+    notes[0] = '\0';
+    for (int i = 0; i < 2; i++) {
+        mx_tuned_find(facts(), &found);
+        assert_int_equal(found.kind, MX_NOT_TUNED);
+    }
+    const char *said = strstr(notes, "clutch/tune is not used, for others can write to it (mode 0777)");
+    assert_true(said && !strstr(strchr(said, '\n'), "is not used")); /* once */
+    struct mx_tuning *t = made_up(true, 200);
+    FAILS(ST_INPUT, "for others can write to it", mx_tuning_save(t, true));
+    mx_tuning_free(t);
 }
 
 static void test_refused_files(void **state)
@@ -416,6 +443,7 @@ static void test_clblast_rules(void **state)
     struct mx_tuned found;
     for (size_t i = 0; i < COUNT_OF(row); i++) {
         notes[0] = '\0';
+        note_to(hear);
         put_rows("x.json", NULL, row[i].rows);
         mx_tuned_find(facts(), &found); /* reads, and does not set the library */
         assert_int_equal(found.kind, row[i].words[0] ? MX_NOT_TUNED : MX_TUNED);
@@ -518,6 +546,7 @@ int main(void)
         cmocka_unit_test_setup(test_round_trip, start),       cmocka_unit_test_setup(test_what_is_not_resumed, start),
         cmocka_unit_test_setup(test_choice_is_not_noise, start), cmocka_unit_test_setup(test_few_are_chosen, start),
         cmocka_unit_test_setup(test_nearest_product, start),  cmocka_unit_test_setup(test_family, start),
+        cmocka_unit_test_setup(test_files_of_others, start),
         cmocka_unit_test_setup(test_refused_files, start),    cmocka_unit_test_setup(test_clblast_sets, start),
         cmocka_unit_test_setup(test_clblast_rules, start),    cmocka_unit_test_setup(test_scratch_is_the_most, start),
         cmocka_unit_test_setup(test_measuring, start),        cmocka_unit_test_setup(test_no_place_for_files, start),

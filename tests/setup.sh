@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what is missing of the Debian packages that clutch is built, run and tested with. Called by `make setup`. With
-# the word `pytorch`, PyTorch too, 600 MB that one test runs README's lines with.
+# Installs what is missing of the Debian packages that clutch is built, run and tested with. Called by `make setup`.
+# With the word `pytorch`, PyTorch too: 600 MB, for the test of README's lines.
 set -eu
 
 build='gcc clang make pkg-config git'

@@ -1,5 +1,5 @@
-# python3 readme_torch.py README DATA: runs the README's lines for PyTorch, which read runs/first, and prints the accuracy
-# over the test set of a folder, with pixels as the lines want them and as they are; and the lines' names of classes.
+# python3 readme_torch.py README DATA: runs the README's lines for PyTorch, which read runs/first, and prints what
+# accuracy they have over the test set of a folder, then without their scaling, and their names of classes.
 import gzip
 import json
 import re

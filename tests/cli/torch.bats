@@ -12,7 +12,8 @@ load common
     good eval runs/first --json
     $python "$(tree tests/cli/readme_torch.py)" "$(tree README.md)" $data >torch.json
     # a sum in another order may turn one picture in a thousand
-    [ "$(cat - torch.json <<<"$output" | json 'abs(d[1][0] - d[0]["test_accuracy"]) <= 0.001 and d[1][0] > 0.5')" = True ]
+    [ "$(cat - torch.json <<<"$output" |
+        json 'abs(d[1][0] - d[0]["test_accuracy"]) <= 0.001 and d[1][0] > 0.5')" = True ]
     # names are Fashion-MNIST's; and scaling is not for nothing
     [ "$(json 'd[0][1] < d[0][0] - 0.1, d[0][2][0], d[0][2][9]' <torch.json)" = "(True, 'T-shirt/top', 'Ankle boot')" ]
 }

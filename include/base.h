@@ -23,6 +23,7 @@ enum st {
     ST_DEVICE,   /* an OpenCL call failed, or a device has too little of something */
     ST_NUMERIC,  /* a value that must be finite is not */
     ST_STOPPED,  /* another thread failed, and tells why */
+    ST_INTERRUPTED, /* a signal asked for the end, and what could be kept was; exit code 128 + the signal */
     ST_INTERNAL, /* our own mistake */
 };
 
@@ -166,9 +167,11 @@ struct process_end {
  * interrupt was caught. ST_SYSTEM where it cannot be started. */
 MUST_USE enum st process_run(char *const argv[], uint64_t timeout_ns, void (*line)(void *user, const char *line),
                              void *user, struct process_end *end);
-/* From now on SIGINT and SIGTERM do not end the program, but make interrupted() true. */
+/* From now on the first SIGINT, SIGTERM or SIGHUP does not end the program, but is what interrupted() tells; another
+ * one ends it at once. A signal that was ignored when the program started stays so (nohup). */
 void interrupt_catch(void);
-bool interrupted(void);
+int interrupted(void); /* the signal, 0 where none came; from any thread */
+const char *interrupt_name(int signal); /* "SIGINT" */
 
 /* ---- clock ----------------------------------------------------------------------------------------------------- */
 

@@ -115,8 +115,9 @@ struct train_result {
 
 struct train_epoch {
     int epoch;          /* from 1 */
+    bool whole;         /* false: a pause ended the call within the epoch, of which this is the part so far */
     uint64_t step;      /* since the start of training */
-    double seconds;     /* of training, evaluation not counted */
+    double seconds;     /* of training; evaluation, compiling and whatever stands between two calls not counted */
     double rate;        /* learning rate of the last step */
     struct train_result train;
     int modules;
@@ -132,14 +133,21 @@ struct train_epoch {
     } module[PLAN_MODULES_MAX];
 };
 
-/* Called about every hundred steps with what is done of this epoch: steps, of how many, and the results so far. */
 struct train_watch {
+    /* Called about every hundred steps with what is done of this epoch: steps, of how many, and the results so far. */
     void (*progress)(void *user, const struct train_epoch *sofar, uint64_t done, uint64_t of);
+    /* Asked before each step with its number since the start of training, from 0: true lets the call end behind this
+     * step. From another thread where there are modules. NULL: never. */
+    bool (*pause)(void *user, uint64_t step);
     void *user;
 };
 
-/* One epoch over the training split. The device is waited for at most once in 100 steps. A loss that is not finite is
- * ST_NUMERIC with advice. `watch` may be NULL. */
+/* One epoch over the training split, or what is left of it: after a pause, and after a checkpoint from within an epoch,
+ * the next call goes on there, to the bits of an epoch without them (in modules: where they run in lockstep). The
+ * device is waited for at most once in 100 steps. A loss that is not finite, or absurd (the epoch's mean above
+ * TRAIN_ABSURD times that of a net that only guesses, ln(classes), after 50 steps or a whole epoch), is ST_NUMERIC with
+ * advice. `watch` may be NULL. */
+enum { TRAIN_ABSURD = 100 };
 MUST_USE enum st train_epoch_run(struct train *t, const struct train_watch *watch, struct train_epoch *out);
 /* `n` steps on, within or across epochs; losses (n) of each step's batch. For tests and benchmarks. WAITS at the end.
  * */
@@ -189,8 +197,10 @@ struct train_span {
  * Those of kernels are on the device's clock as far as it can be compared; all of a window have its first step. */
 MUST_USE enum st train_spans(struct train *t, const struct train_span **spans, int *n);
 
-int train_epochs_done(const struct train *t);
+int train_epochs_done(const struct train *t); /* whole ones */
 uint64_t train_steps_done(const struct train *t);
+uint64_t train_steps_per_epoch(const struct train *t);
+double train_seconds(const struct train *t); /* of training since its start, counted as in struct train_epoch */
 
 enum train_split { TRAIN_TRAINING, TRAIN_VALIDATION, TRAIN_TEST };
 MUST_USE enum st train_evaluate(struct train *t, enum train_split split, struct train_result *out);
@@ -252,8 +262,16 @@ struct train_matrices {
 MUST_USE enum st train_matrices_read(struct train *t, struct train_matrices *out);
 uint64_t train_matrices_bytes(const struct train *t); /* of their values */
 void train_matrices_free(struct train_matrices *m);   /* accepts one of zeros */
-/* All that is needed to go on to the bit: parameters, state, optimiser slots, epoch and step. Between epochs only. */
+/* All that is needed to go on to the bit: parameters, state, optimiser slots, couplings, steps, and what the epoch
+ * under way came to so far. Between two calls of train_epoch_run(). */
 MUST_USE enum st train_save_checkpoint(struct train *t, const char *path);
+/* ST_INPUT where it is damaged, or of another run. */
 MUST_USE enum st train_load_checkpoint(struct train *t, const char *path);
+/* How far the run of a checkpoint is, without a device: whole epochs, and steps. */
+MUST_USE enum st train_checkpoint_look(const char *path, int64_t *epoch, int64_t *step);
+/* Writes the model, or the couplings, of a checkpoint to `path`, as train_save() and train_save_couplings() would have,
+ * where the file there is not already that; *written: it was not. */
+MUST_USE enum st train_checkpoint_extract(const char *checkpoint, bool couplings, const char *path,
+                                          const char *const *metadata, bool *written);
 
 #endif

@@ -20,25 +20,46 @@ struct lines {
     void *user;
 };
 
-static volatile sig_atomic_t caught;
+static const struct {
+    int number;
+    const char *name;
+} caught_signals[] = {{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}};
 
+static volatile sig_atomic_t caught; /* by the handler, which any thread may run; a number that never goes back to 0 */
+
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction old, action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
+/* Whichever signal comes next, it shall end the program. */
 static void catch(int signal)
 {
-    (void)signal;
-    caught = 1;
+    caught = signal;
+    for (size_t i = 0; i < COUNT_OF(caught_signals); i++)
+        handle(caught_signals[i].number, SIG_DFL);
 }
 
 void interrupt_catch(void)
 {
-    struct sigaction action = {.sa_handler = catch};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (size_t i = 0; i < COUNT_OF(caught_signals); i++)
+        handle(caught_signals[i].number, catch);
 }
 
-bool interrupted(void)
+int interrupted(void)
 {
-    return caught != 0;
+    return caught;
+}
+
+const char *interrupt_name(int signal)
+{
+    for (size_t i = 0; i < COUNT_OF(caught_signals); i++)
+        if (caught_signals[i].number == signal)
+            return caught_signals[i].name;
+    return "a signal";
 }
 
 static void end_line(struct lines *l)

@@ -56,5 +56,5 @@ int cmd_main(int argc, char **argv)
     if (s == ST_OK)
         return 0;
     fprintf(stderr, "clutch %s: %s\n", command->name, st_message());
-    return s == ST_INPUT ? 2 : 1;
+    return s == ST_INPUT ? 2 : s == ST_INTERRUPTED ? 128 + interrupted() : 1;
 }

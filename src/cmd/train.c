@@ -259,7 +259,7 @@ static enum st train_all(struct session *c, const struct wishes *w)
     while (train_epochs_done(c->train) < epochs) {
         struct train_epoch e;
         struct train_result test, validation = {0};
-        TRY(train_epoch_run(c->train, &(struct train_watch){progress_step, &p}, &e));
+        TRY(train_epoch_run(c->train, &(struct train_watch){.progress = progress_step, .user = &p}, &e));
         c->seconds += e.seconds;
         TRY(train_evaluate(c->train, TRAIN_TEST, &test));
         if (c->set->validation.n)

@@ -257,6 +257,9 @@ static enum st tune_all(const struct tune *w)
     for (int i = 0; i < n && !interrupted(); i++)
         if (picks[i].part == 0) /* all parts are alike */
             TRY(tune_pick(w, world, &picks[i]));
+    if (interrupted())
+        TRY(st_fail(ST_INTERRUPTED, "interrupted by %s: what was measured is kept, and the next start goes on",
+                    interrupt_name(interrupted())));
 out:
     mem_free(picks);
     ocl_world_close(world);

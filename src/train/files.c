@@ -1,32 +1,23 @@
-/*
- * Weights and checkpoints as safetensors: the net's under PyTorch's names, those of couplings as cutK.netI.NAME. A
- * checkpoint has the optimiser's copies behind "optimizer.SLOT.", and the counts that learning rates and Adam go by.
- */
-#include "team.h"
+/* Weights as safetensors: the net's under PyTorch's names, those of couplings as cutK.netI.NAME. */
+#include "files.h"
 
 #include <stdio.h>
+#include <string.h>
 
-struct list {
-    struct arena arena; /* of the values */
-    struct store_tensor *tensor;
-    int n, room;
-};
-
-static enum st list_open(struct list *l, int room)
+enum st files_list_open(struct files_list *l, int room)
 {
-    *l = (struct list){.room = room};
+    *l = (struct files_list){.room = room};
     return NEW(l->tensor, (size_t)room);
 }
 
-static void list_close(struct list *l)
+void files_list_close(struct files_list *l)
 {
     arena_free(&l->arena);
     mem_free(l->tensor);
 }
 
-/* A new entry with memory for its values. */
-static enum st list_add(struct list *l, const char *prefix, const char *name, enum store_type type, int rank,
-                        const int64_t *shape, void **values)
+enum st files_list_add(struct files_list *l, const char *prefix, const char *name, enum store_type type, int rank,
+                       const int64_t *shape, void **values)
 {
     struct store_tensor *t = &l->tensor[l->n];
     size_t count = 1;
@@ -46,20 +37,20 @@ static enum st list_add(struct list *l, const char *prefix, const char *name, en
     return ST_OK;
 }
 
-static enum st add_number(struct list *l, const char *prefix, const char *name, int64_t v)
+enum st files_add_number(struct files_list *l, const char *prefix, const char *name, int64_t v)
 {
     void *values;
-    enum st s = list_add(l, prefix, name, STORE_I64, 0, NULL, &values);
+    enum st s = files_list_add(l, prefix, name, STORE_I64, 0, NULL, &values);
     if (s == ST_OK)
         *(int64_t *)values = v;
     return s;
 }
 
-static enum st add_tensor(struct list *l, struct train *t, int i, enum nn_part part, int slot, const char *prefix)
+enum st files_add_tensor(struct files_list *l, struct train *t, int i, enum nn_part part, int slot, const char *prefix)
 {
     struct nn_tensor tensor = nn_tensor_at(t->net, i);
     void *values;
-    enum st s = list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values);
+    enum st s = files_list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values);
     return s != ST_OK ? s : train_read(t, i, part, slot, values);
 }
 
@@ -69,80 +60,78 @@ static void batches_name(const struct nn_layer *l, char out[STORE_NAME_MAX])
     snprintf(out, STORE_NAME_MAX, "%d.num_batches_tracked", l->index);
 }
 
-static enum st add_model(struct list *l, struct train *t)
+enum st files_add_model(struct files_list *l, struct train *t)
 {
     enum st s = ST_OK;
     int tensor = 0;
     for (int i = 0; i < t->net->layer_count; i++) {
         const struct nn_layer *layer = &t->net->layer[i];
         for (int k = 0; k < layer->param_count + layer->state_count; k++, tensor++)
-            TRY(add_tensor(l, t, tensor, k < layer->param_count ? NN_PARAM : NN_STATE, 0, ""));
+            TRY(files_add_tensor(l, t, tensor, k < layer->param_count ? NN_PARAM : NN_STATE, 0, ""));
         if (layer->kind->counts_batches) {
             char name[STORE_NAME_MAX];
             batches_name(layer, name);
-            TRY(add_number(l, "", name, (int64_t)t->step));
+            TRY(files_add_number(l, "", name, (int64_t)t->step));
         }
     }
 out:
     return s;
 }
 
-static int model_room(const struct train *t)
+int files_model_room(const struct train *t)
 {
     return nn_tensor_count(t->net) + t->net->layer_count;
 }
 
-static void slot_prefix(int slot, char *out, size_t size)
+void files_slot_prefix(int slot, char *out, size_t size)
 {
     snprintf(out, size, "optimizer.%d.", slot);
 }
 
 /* ---- couplings --------------------------------------------------------------------------------------------------- */
 
-enum { COUPLING_SLOTS = 2 }; /* of Adam, which trains them */
-
-static struct sg_coupling *coupling_of(const struct train *t, int cut)
+struct sg_coupling *files_coupling(const struct train *t, int cut)
 {
     return t->team ? t->team->worker[cut].coupling : NULL;
 }
 
-static int cut_count(const struct train *t)
+int files_cut_count(const struct train *t)
 {
     return t->team ? t->team->n - 1 : 0;
 }
 
 /* Tensors of all couplings, without their optimiser's copies. */
-static int couplings_room(const struct train *t)
+int files_couplings_room(const struct train *t)
 {
     int n = 0;
-    for (int k = 0; k < cut_count(t); k++)
-        for (int i = 0; coupling_of(t, k) && i < sg_net_count(coupling_of(t, k)); i++)
-            n += nn_tensor_count(sg_net(coupling_of(t, k), i));
+    for (int k = 0; k < files_cut_count(t); k++)
+        for (int i = 0; files_coupling(t, k) && i < sg_net_count(files_coupling(t, k)); i++)
+            n += nn_tensor_count(sg_net(files_coupling(t, k), i));
     return n;
 }
 
-static void coupling_prefix(const char *before, int cut, int net, char *out, size_t size)
+void files_coupling_prefix(const char *before, int cut, int net, char *out, size_t size)
 {
     snprintf(out, size, "%scut%d.net%d.", before, cut, net);
 }
 
 /* Parameters and state, or one slot of the optimiser. */
-static enum st add_coupling(struct list *l, struct train *t, int cut, int slot)
+enum st files_add_coupling(struct files_list *l, struct train *t, int cut, int slot)
 {
     enum st s = ST_OK;
     char before[32] = "", prefix[64];
-    struct sg_coupling *c = coupling_of(t, cut);
+    struct sg_coupling *c = files_coupling(t, cut);
     if (slot >= 0)
-        slot_prefix(slot, before, sizeof before);
+        files_slot_prefix(slot, before, sizeof before);
     for (int i = 0; c && i < sg_net_count(c); i++) {
-        coupling_prefix(before, cut, i, prefix, sizeof prefix);
+        files_coupling_prefix(before, cut, i, prefix, sizeof prefix);
         for (int k = 0; k < nn_tensor_count(sg_net(c, i)); k++) {
             struct nn_tensor tensor = nn_tensor_at(sg_net(c, i), k);
             enum nn_part part = slot >= 0 ? NN_SLOT : tensor.is_state ? NN_STATE : NN_PARAM;
             void *values;
             if (slot >= 0 && tensor.is_state)
                 continue;
-            TRY(list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values));
+            TRY(files_list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values));
             TRY(nn_module_read(sg_module(c, i), k, part, slot < 0 ? 0 : slot, values));
         }
     }
@@ -153,38 +142,17 @@ out:
 enum st train_save_couplings(struct train *t, const char *path, bool *none)
 {
     enum st s = ST_OK;
-    struct list l = {0};
-    int room = couplings_room(t);
+    struct files_list l = {0};
+    int room = files_couplings_room(t);
     *none = room == 0;
     if (*none)
         return ST_OK;
-    TRY(list_open(&l, room));
-    for (int k = 0; k < cut_count(t); k++)
-        TRY(add_coupling(&l, t, k, -1));
+    TRY(files_list_open(&l, room));
+    for (int k = 0; k < files_cut_count(t); k++)
+        TRY(files_add_coupling(&l, t, k, -1));
     TRY(store_tensors_write(path, l.tensor, l.n, NULL));
 out:
-    list_close(&l);
-    return s;
-}
-
-/* What modules have beside their tensors: counts of updates, and couplings. */
-static enum st add_modules(struct list *l, struct train *t)
-{
-    enum st s = ST_OK;
-    char prefix[32];
-    for (int k = 0; t->team && k < t->team->n; k++) {
-        snprintf(prefix, sizeof prefix, "module%d.", k);
-        TRY(add_number(l, prefix, "updates", (int64_t)t->team->worker[k].updates));
-    }
-    for (int k = 0; k < cut_count(t); k++) {
-        if (!coupling_of(t, k))
-            continue;
-        for (int slot = -1; slot < COUPLING_SLOTS; slot++)
-            TRY(add_coupling(l, t, k, slot));
-        snprintf(prefix, sizeof prefix, "cut%d.", k);
-        TRY(add_number(l, prefix, "updates", (int64_t)sg_updates(coupling_of(t, k))));
-    }
-out:
+    files_list_close(&l);
     return s;
 }
 
@@ -193,42 +161,19 @@ out:
 enum st train_save(struct train *t, const char *path, const char *const *metadata)
 {
     enum st s = ST_OK;
-    struct list l = {0};
-    TRY(list_open(&l, model_room(t)));
-    TRY(add_model(&l, t));
+    struct files_list l = {0};
+    TRY(files_list_open(&l, files_model_room(t)));
+    TRY(files_add_model(&l, t));
     TRY(store_tensors_write(path, l.tensor, l.n, metadata));
 out:
-    list_close(&l);
-    return s;
-}
-
-enum st train_save_checkpoint(struct train *t, const char *path)
-{
-    enum st s = ST_OK;
-    struct list l = {0};
-    char prefix[32];
-    int modules = 2 * train_module_count(t), couplings = (1 + COUPLING_SLOTS) * couplings_room(t);
-    TRY(list_open(&l, model_room(t) + t->optimizer->slots * nn_tensor_count(t->net) + modules + couplings + 2));
-    TRY(add_model(&l, t));
-    for (int slot = 0; slot < t->optimizer->slots; slot++) {
-        slot_prefix(slot, prefix, sizeof prefix);
-        for (int i = 0; i < nn_tensor_count(t->net); i++)
-            if (!nn_tensor_at(t->net, i).is_state)
-                TRY(add_tensor(&l, t, i, NN_SLOT, slot, prefix));
-    }
-    TRY(add_modules(&l, t));
-    TRY(add_number(&l, "train.", "epoch", t->epoch));
-    TRY(add_number(&l, "train.", "step", (int64_t)t->step));
-    TRY(store_tensors_write(path, l.tensor, l.n, NULL));
-out:
-    list_close(&l);
+    files_list_close(&l);
     return s;
 }
 
 /* ---- matrices ---------------------------------------------------------------------------------------------------- */
 
 /* All tensors that are matrices or more: of the net, or of the coupling's net i at a cut. */
-static enum st add_matrices(struct list *l, const struct nn_net *net, const char *prefix, struct train *t,
+static enum st add_matrices(struct files_list *l, const struct nn_net *net, const char *prefix, struct train *t,
                             struct nn_module *coupling)
 {
     enum st s = ST_OK;
@@ -237,7 +182,7 @@ static enum st add_matrices(struct list *l, const struct nn_net *net, const char
         void *values;
         if (tensor.is_state || tensor.param->rank < 2)
             continue;
-        TRY(list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values));
+        TRY(files_list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values));
         TRY(coupling ? nn_module_read(coupling, k, NN_PARAM, 0, values) : train_read(t, k, NN_PARAM, 0, values));
     }
 out:
@@ -247,7 +192,7 @@ out:
 enum st train_matrices_read(struct train *t, struct train_matrices *out)
 {
     enum st s = ST_OK;
-    struct list l = {.room = model_room(t) + couplings_room(t)};
+    struct files_list l = {.room = files_model_room(t) + files_couplings_room(t)};
     char prefix[64];
     *out = (struct train_matrices){0};
     l.tensor = arena_alloc(&l.arena, (size_t)l.room, sizeof *l.tensor);
@@ -255,10 +200,10 @@ enum st train_matrices_read(struct train *t, struct train_matrices *out)
         TRY(ST_MEMORY);
     TRY(add_matrices(&l, t->net, "", t, NULL));
     int own = l.n;
-    for (int k = 0; k < cut_count(t); k++)
-        for (int i = 0; coupling_of(t, k) && i < sg_net_count(coupling_of(t, k)); i++) {
-            coupling_prefix("", k, i, prefix, sizeof prefix);
-            TRY(add_matrices(&l, sg_net(coupling_of(t, k), i), prefix, t, sg_module(coupling_of(t, k), i)));
+    for (int k = 0; k < files_cut_count(t); k++)
+        for (int i = 0; files_coupling(t, k) && i < sg_net_count(files_coupling(t, k)); i++) {
+            files_coupling_prefix("", k, i, prefix, sizeof prefix);
+            TRY(add_matrices(&l, sg_net(files_coupling(t, k), i), prefix, t, sg_module(files_coupling(t, k), i)));
         }
     *out = (struct train_matrices){.arena = l.arena, .tensor = l.tensor, .n = l.n, .own = own};
     l.arena = (struct arena){0};
@@ -281,9 +226,9 @@ static uint64_t matrices_bytes(const struct nn_net *net)
 uint64_t train_matrices_bytes(const struct train *t)
 {
     uint64_t bytes = matrices_bytes(t->net);
-    for (int k = 0; k < cut_count(t); k++)
-        for (int i = 0; coupling_of(t, k) && i < sg_net_count(coupling_of(t, k)); i++)
-            bytes += matrices_bytes(sg_net(coupling_of(t, k), i));
+    for (int k = 0; k < files_cut_count(t); k++)
+        for (int i = 0; files_coupling(t, k) && i < sg_net_count(files_coupling(t, k)); i++)
+            bytes += matrices_bytes(sg_net(files_coupling(t, k), i));
     return bytes;
 }
 
@@ -295,7 +240,7 @@ void train_matrices_free(struct train_matrices *m)
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-static enum st find(const struct store_file *file, const struct nn_tensor *t, const char *prefix, const float **values)
+enum st files_find(const struct store_file *file, const struct nn_tensor *t, const char *prefix, const float **values)
 {
     char name[2 * STORE_NAME_MAX];
     const struct store_tensor *found;
@@ -306,7 +251,7 @@ static enum st find(const struct store_file *file, const struct nn_tensor *t, co
 }
 
 /* Two rounds, so that a file that does not fit leaves the module as it was: check all, then write all. */
-static enum st load_tensors(struct train *t, const struct store_file *file, enum nn_part part, int slot,
+enum st files_load_tensors(struct train *t, const struct store_file *file, enum nn_part part, int slot,
                             const char *prefix)
 {
     enum st s = ST_OK;
@@ -316,7 +261,7 @@ static enum st load_tensors(struct train *t, const struct store_file *file, enum
             const float *values;
             if (tensor.is_state && part == NN_SLOT)
                 continue;
-            TRY(find(file, &tensor, prefix, &values));
+            TRY(files_find(file, &tensor, prefix, &values));
             if (write)
                 TRY(train_write(t, i, tensor.is_state ? NN_STATE : part, slot, values));
         }
@@ -324,7 +269,7 @@ out:
     return s;
 }
 
-static enum st load_model(struct train *t, const struct store_file *file)
+enum st files_load_model(struct train *t, const struct store_file *file)
 {
     char name[STORE_NAME_MAX];
     for (int i = 0; i < t->net->layer_count; i++)
@@ -332,10 +277,10 @@ static enum st load_model(struct train *t, const struct store_file *file)
             batches_name(&t->net->layer[i], name);
             store_tensors_know(file, name);
         }
-    return load_tensors(t, file, NN_PARAM, 0, "");
+    return files_load_tensors(t, file, NN_PARAM, 0, "");
 }
 
-static enum st load_number(const struct store_file *file, const char *name, int64_t *out)
+enum st files_load_number(const struct store_file *file, const char *name, int64_t *out)
 {
     const struct store_tensor *found;
     enum st s = store_tensors_find(file, name, STORE_I64, 0, NULL, &found);
@@ -344,58 +289,12 @@ static enum st load_number(const struct store_file *file, const char *name, int6
     return s;
 }
 
-static enum st load_coupling(struct train *t, const struct store_file *file, int cut, int slot)
-{
-    enum st s = ST_OK;
-    char before[32] = "", prefix[64];
-    struct sg_coupling *c = coupling_of(t, cut);
-    if (slot >= 0)
-        slot_prefix(slot, before, sizeof before);
-    for (int i = 0; i < sg_net_count(c); i++) {
-        coupling_prefix(before, cut, i, prefix, sizeof prefix);
-        for (int k = 0; k < nn_tensor_count(sg_net(c, i)); k++) {
-            struct nn_tensor tensor = nn_tensor_at(sg_net(c, i), k);
-            enum nn_part part = slot >= 0 ? NN_SLOT : tensor.is_state ? NN_STATE : NN_PARAM;
-            const float *values;
-            if (slot >= 0 && tensor.is_state)
-                continue;
-            TRY(find(file, &tensor, prefix, &values));
-            TRY(nn_module_write(sg_module(c, i), k, part, slot < 0 ? 0 : slot, values));
-        }
-    }
-out:
-    return s;
-}
-
-static enum st load_modules(struct train *t, const struct store_file *file)
-{
-    enum st s = ST_OK;
-    char name[32];
-    int64_t updates;
-    for (int k = 0; t->team && k < t->team->n; k++) {
-        snprintf(name, sizeof name, "module%d.updates", k);
-        TRY(load_number(file, name, &updates));
-        t->team->worker[k].updates = (uint64_t)updates;
-    }
-    for (int k = 0; k < cut_count(t); k++) {
-        if (!coupling_of(t, k))
-            continue;
-        for (int slot = -1; slot < COUPLING_SLOTS; slot++)
-            TRY(load_coupling(t, file, k, slot));
-        snprintf(name, sizeof name, "cut%d.updates", k);
-        TRY(load_number(file, name, &updates));
-        sg_set_updates(coupling_of(t, k), (uint64_t)updates);
-    }
-out:
-    return s;
-}
-
 enum st train_load_layers(struct train *t, const char *path, bool all)
 {
     enum st s = ST_OK;
     struct store_file *file = NULL;
     TRY(store_tensors_open(path, &file));
-    TRY(load_model(t, file));
+    TRY(files_load_model(t, file));
     if (all)
         store_tensors_note_surplus(file, "the net");
 out:
@@ -406,33 +305,4 @@ out:
 enum st train_load(struct train *t, const char *path)
 {
     return train_load_layers(t, path, true);
-}
-
-enum st train_load_checkpoint(struct train *t, const char *path)
-{
-    enum st s = ST_OK;
-    struct store_file *file = NULL;
-    int64_t epoch, step;
-    char prefix[32];
-    TRY(store_tensors_open(path, &file));
-    TRY(load_number(file, "train.epoch", &epoch));
-    TRY(load_number(file, "train.step", &step));
-    if (epoch < 0 || epoch > t->options->epochs || (uint64_t)step != (uint64_t)epoch * t->steps_per_epoch)
-        TRY(st_fail(ST_INPUT,
-                    "%s is of another run: it holds epoch %lld and step %lld; this run has %d epochs of %llu steps",
-                    path, (long long)epoch, (long long)step, t->options->epochs,
-                    (unsigned long long)t->steps_per_epoch));
-    TRY(load_model(t, file));
-    for (int slot = 0; slot < t->optimizer->slots; slot++) {
-        slot_prefix(slot, prefix, sizeof prefix);
-        TRY(load_tensors(t, file, NN_SLOT, slot, prefix));
-    }
-    TRY(load_modules(t, file));
-    store_tensors_note_surplus(file, "the run");
-    t->epoch = (int)epoch;
-    t->step = (uint64_t)step;
-    t->step_in_epoch = 0;
-out:
-    store_tensors_close(file);
-    return s;
 }

@@ -58,8 +58,13 @@ struct train {
     uint64_t step, steps_per_epoch;
     int epoch;                             /* done */
     uint64_t step_in_epoch;
+    int ordered;                           /* epoch (from 1) whose order of samples the feed has; 0: none */
+    struct train_result sum;               /* of the epoch so far: sums, added step by step in their order */
+    uint64_t ns_before;                    /* time of training in the epochs before */
+    uint64_t epoch_ns, watched_ns;         /* of this epoch; of that, since the checkpoint it was loaded from */
+    uint64_t watched_steps;                /* steps in that time */
     int pending;                           /* batches whose results are in the meter, unread */
-    uint64_t traced, traced_ns;            /* timed steps of this epoch, and their time on the device */
+    uint64_t traced, traced_ns;            /* timed steps of watched_ns, and their time on the device */
     struct ocl_launch *listen;             /* (OCL_TRACE_MAX): somebody else traces, launches go here; NULL: nobody */
     int listened;                          /* launches of the last trace; -1: the device did not tell */
     uint64_t collected_ns;                 /* clock when the last wait for results ended */
@@ -78,6 +83,8 @@ uint64_t pictures_bytes(const struct train *t, bool streams, uint64_t *largest);
 MUST_USE enum st write_scale(struct ocl_queue *q, const struct train_scaling *scaling, struct ocl_buf *scale);
 /* ST_NUMERIC with advice where a sum of losses is not finite any more by that step. */
 MUST_USE enum st train_check_finite(const struct train *t, double loss, uint64_t step);
+/* The same of the losses of the first `steps` steps of the epoch under way, and where they are absurd. */
+MUST_USE enum st train_check_losses(const struct train *t, double loss, uint64_t steps);
 
 /* Evaluation only, yet with what a backward pass needs. Net and device are borrowed. Caller closes. */
 MUST_USE enum st train_open_gradients(struct ocl_device *device, const struct nn_net *net,
@@ -88,9 +95,19 @@ MUST_USE enum st train_load_layers(struct train *t, const char *path, bool all);
 MUST_USE enum st train_outputs(struct train *t, const struct data_split *pictures, const struct mx_activation *phi,
                                float *out);
 
-/* What an epoch came to so far, from the sums over its samples. */
-void train_fill_epoch(const struct train *t, const struct train_result *sum, uint64_t start_ns,
-                      struct train_epoch *out);
+/* What the epoch came to so far, from the sums over its samples. */
+void train_fill_epoch(const struct train *t, struct train_epoch *out);
+/* A clock that stands while kernels are compiled. */
+struct train_clock {
+    uint64_t ns, compiling_ns;
+};
+struct train_clock train_clock_start(void);
+uint64_t train_clock_lap(struct train_clock *since); /* nanoseconds since then; `since` becomes now */
+void train_clock_take(struct train *t, struct train_clock *since); /* a lap goes to the epoch */
+/* The next epoch's sums and order of samples, where it has not begun. */
+MUST_USE enum st train_begin_epoch(struct train *t);
+/* Behind a step or several: an epoch that is over counts. */
+void train_end_steps(struct train *t);
 
 /* ---- looking inside ---------------------------------------------------------------------------------------------- */
 

@@ -41,6 +41,7 @@ static enum st step(struct train *t)
     TRY(t->optimizer->step(t->mx, t->module, &update));
     t->step++;
     t->step_in_epoch++;
+    t->watched_steps++;
 out:
     return s;
 }
@@ -79,10 +80,21 @@ enum st train_check_finite(const struct train *t, double loss, uint64_t step)
         return ST_OK;
     if (!t->options)
         return st_fail(ST_NUMERIC, "the loss is not finite: the weights are too large, or no numbers");
-    return st_fail(ST_NUMERIC,
-                   "the loss is not finite any more by step %llu: take a smaller --lr than %g, or a --warmup; "
-                               "epochs saved before are good",
-                   (unsigned long long)step, t->options->lr);
+    return st_fail(ST_NUMERIC, "the loss is not finite any more by step %llu: take a smaller --lr than %g, or a "
+                   "--warmup%s", (unsigned long long)step, t->options->lr,
+                   t->epoch ? "; epochs saved before are good" : "");
+}
+
+enum st train_check_losses(const struct train *t, double loss, uint64_t steps)
+{
+    double guess = log(t->net->classes), mean = loss / (double)(steps * (uint64_t)t->batch);
+    bool enough = steps >= WINDOW / 2 || steps >= t->steps_per_epoch;
+    if (!enough || !isfinite(loss) || mean <= TRAIN_ABSURD * guess)
+        return train_check_finite(t, loss, t->step - t->step_in_epoch + steps);
+    return st_fail(ST_NUMERIC, "the loss is %.4g on average over the %llu steps of this epoch, more than %d times that "
+                   "of a net that only guesses (%.2f): take a smaller --lr than %g, or a --warmup%s", mean,
+                   (unsigned long long)steps, TRAIN_ABSURD, guess, t->options->lr,
+                   t->epoch ? "; epochs saved before are good" : "");
 }
 
 /* One step is timed by the device in each window: in its middle, or at the end of an epoch shorter than that. */
@@ -99,64 +111,95 @@ out:
     return s;
 }
 
-static enum st begin_epoch(struct train *t)
+enum st train_begin_epoch(struct train *t)
 {
-    t->step_in_epoch = 0;
-    t->traced = t->traced_ns = 0;
-    if (t->team)
-        return team_shuffle(t->team, t->options->seed, (uint32_t)t->epoch);
-    return feed_shuffle(&t->feed[TRAIN_TRAINING], t->options->seed, (uint32_t)t->epoch);
+    enum st s = ST_OK;
+    if (t->step_in_epoch == 0) {
+        t->sum = (struct train_result){0};
+        t->epoch_ns = t->watched_ns = t->watched_steps = t->traced = t->traced_ns = 0;
+        if (t->team)
+            team_begin_counts(t->team);
+    }
+    if (t->ordered == t->epoch + 1)
+        return ST_OK;
+    TRY(t->team ? team_shuffle(t->team, t->options->seed, (uint32_t)t->epoch)
+                : feed_shuffle(&t->feed[TRAIN_TRAINING], t->options->seed, (uint32_t)t->epoch));
+    t->ordered = t->epoch + 1;
+out:
+    return s;
 }
 
-void train_fill_epoch(const struct train *t, const struct train_result *sum, uint64_t start_ns,
-                      struct train_epoch *out)
+void train_end_steps(struct train *t)
 {
-    double ns = (double)(clock_ns() - start_ns);
+    if (t->step_in_epoch < t->steps_per_epoch)
+        return;
+    t->step_in_epoch = 0;
+    t->epoch++;
+    t->ns_before += t->epoch_ns;
+    t->epoch_ns = 0;
+}
+
+struct train_clock train_clock_start(void)
+{
+    return (struct train_clock){.ns = clock_ns(), .compiling_ns = ocl_compiling_ns()};
+}
+
+uint64_t train_clock_lap(struct train_clock *since)
+{
+    struct train_clock now = train_clock_start();
+    uint64_t ns = now.ns - since->ns, compiling_ns = now.compiling_ns - since->compiling_ns;
+    *since = now;
+    return compiling_ns < ns ? ns - compiling_ns : 0;
+}
+
+void train_clock_take(struct train *t, struct train_clock *since)
+{
+    uint64_t ns = train_clock_lap(since);
+    t->epoch_ns += ns;
+    t->watched_ns += ns;
+}
+
+void train_fill_epoch(const struct train *t, struct train_epoch *out)
+{
+    double watched_ns = (double)t->watched_ns;
     uint64_t samples = t->step_in_epoch * (uint64_t)t->batch, all = t->set->train.n;
-    *out = (struct train_epoch){.epoch = t->epoch + 1, .step = t->step, .seconds = ns * 1e-9, .modules = 1};
+    *out = (struct train_epoch){.epoch = t->epoch + 1, .whole = t->step_in_epoch == t->steps_per_epoch,
+                                .step = t->step, .seconds = (double)t->epoch_ns * 1e-9, .modules = 1};
     out->train.samples = samples < all ? samples : all;
-    out->train.loss = sum->loss / (double)out->train.samples;
-    out->train.accuracy = sum->accuracy / (double)out->train.samples;
+    out->train.loss = t->sum.loss / (double)out->train.samples;
+    out->train.accuracy = t->sum.accuracy / (double)out->train.samples;
     out->rate = train_rate(t->options, t->step - 1, (uint64_t)t->options->epochs * t->steps_per_epoch,
                            t->steps_per_epoch);
     out->module[0] = (struct train_module_epoch){.busy = NAN, .updates = t->step_in_epoch};
     if (t->traced)
-        out->module[0].busy = fmin(1, (double)t->traced_ns / (double)t->traced * (double)t->step_in_epoch / ns);
+        out->module[0].busy = fmin(1, (double)t->traced_ns / (double)t->traced * (double)t->watched_steps / watched_ns);
 }
 
-static enum st team_epoch(struct train *t, const struct train_watch *watch, struct train_epoch *out)
+static bool asked_to_pause(const struct train *t, const struct train_watch *watch)
 {
-    enum st s = ST_OK;
-    TRY(team_run(t->team, TRAIN_TRAINING, true, 0, t->steps_per_epoch, NULL, watch));
-    t->step += t->steps_per_epoch;
-    t->step_in_epoch = t->steps_per_epoch;
-    team_fill_epoch(t->team, out);
-    t->step_in_epoch = 0;
-    t->epoch++;
-out:
-    return s;
+    return watch && watch->pause && watch->pause(watch->user, t->step);
 }
 
 enum st train_epoch_run(struct train *t, const struct train_watch *watch, struct train_epoch *out)
 {
     enum st s = ST_OK;
-    struct train_result sum = {0};
-    uint64_t start = clock_ns();
-    TRY(begin_epoch(t));
+    struct train_clock since = train_clock_start();
+    TRY(train_begin_epoch(t));
     if (t->team)
-        return team_epoch(t, watch, out);
-    while (t->step_in_epoch < t->steps_per_epoch) {
+        return team_epoch(t->team, watch, out);
+    for (bool last = false; !last;) {
+        last = asked_to_pause(t, watch) || t->step_in_epoch + 1 == t->steps_per_epoch;
         TRY(run_step(t));
-        if (t->pending < WINDOW && t->step_in_epoch < t->steps_per_epoch)
+        if (t->pending < WINDOW && !last)
             continue;
-        TRY(collect(t, &sum));
-        train_fill_epoch(t, &sum, start, out);
-        TRY(train_check_finite(t, out->train.loss, t->step));
-        if (watch)
+        TRY(collect(t, &t->sum));
+        train_clock_take(t, &since);
+        train_fill_epoch(t, out);
+        TRY(train_check_losses(t, t->sum.loss, t->step_in_epoch));
+        if (watch && watch->progress)
             watch->progress(watch->user, out, t->step_in_epoch, t->steps_per_epoch);
     }
-    t->step_in_epoch = 0;
-    t->epoch++;
+    train_end_steps(t);
 out:
     return s;
 }
@@ -175,18 +218,12 @@ static enum st team_steps(struct train *t, int n, double *losses)
 {
     enum st s = ST_OK;
     for (int done = 0, some; done < n; done += some) {
-        if (t->step_in_epoch == 0)
-            TRY(begin_epoch(t));
-        uint64_t left = t->steps_per_epoch - t->step_in_epoch;
+        TRY(train_begin_epoch(t));
+        uint64_t first = t->step_in_epoch, left = t->steps_per_epoch - first;
         some = left < (uint64_t)(n - done) ? (int)left : n - done;
-        TRY(team_run(t->team, TRAIN_TRAINING, true, t->step_in_epoch, (uint64_t)some, losses + done, NULL));
-        means_of_losses(t, t->step_in_epoch, some, losses + done);
-        t->step += (uint64_t)some;
-        t->step_in_epoch += (uint64_t)some;
-        if (t->step_in_epoch == t->steps_per_epoch) {
-            t->step_in_epoch = 0;
-            t->epoch++;
-        }
+        TRY(team_run(t->team, TRAIN_TRAINING, true, first, (uint64_t)some, losses + done, NULL));
+        means_of_losses(t, first, some, losses + done);
+        train_end_steps(t);
     }
 out:
     return s;
@@ -198,22 +235,17 @@ enum st train_steps(struct train *t, int n, double *losses)
     if (t->team)
         return team_steps(t, n, losses);
     for (int done = 0; done < n;) {
-        struct train_result sum = {0};
-        if (t->step_in_epoch == 0)
-            TRY(begin_epoch(t));
+        TRY(train_begin_epoch(t));
         TRY(run_step(t));
         if (t->pending < WINDOW && t->step_in_epoch < t->steps_per_epoch && done + t->pending < n)
             continue;
         int count = t->pending;
-        TRY(collect(t, &sum));
+        TRY(collect(t, &t->sum));
         for (int i = 0; i < count; i++)
             losses[done + i] = t->meter[2 * i];
         means_of_losses(t, t->step_in_epoch - (uint64_t)count, count, losses + done);
         done += count;
-        if (t->step_in_epoch == t->steps_per_epoch) {
-            t->step_in_epoch = 0;
-            t->epoch++;
-        }
+        train_end_steps(t);
     }
 out:
     return s;
@@ -229,11 +261,21 @@ uint64_t train_steps_done(const struct train *t)
     return t->step;
 }
 
+uint64_t train_steps_per_epoch(const struct train *t)
+{
+    return t->steps_per_epoch;
+}
+
+double train_seconds(const struct train *t)
+{
+    return (double)(t->ns_before + t->epoch_ns) * 1e-9;
+}
+
 enum st train_init(struct train *t)
 {
     enum st s = ST_OK;
-    t->step = t->step_in_epoch = 0;
-    t->epoch = 0;
+    t->step = t->step_in_epoch = t->ns_before = t->epoch_ns = 0;
+    t->epoch = t->ordered = 0;
     if (t->team)
         return team_init(t->team);
     for (int i = 0; i < t->optimizer->slots; i++) {

@@ -52,22 +52,30 @@ void team_fail(struct team *team, const struct worker *w, enum st s)
     stop_mailboxes(team);
 }
 
-void team_report(struct team *team, double loss, double hits, uint64_t steps_done)
+void team_report(struct team *team, const struct train_result *sum, uint64_t steps_done)
 {
     monitor_enter(team->changed);
-    team->sum.loss += loss;
-    team->sum.accuracy += hits;
+    team->sum = *sum;
     team->done = steps_done;
     monitor_leave(team->changed);
 }
 
 /* ---- runs -------------------------------------------------------------------------------------------------------- */
 
-static void begin_counts(struct team *team)
+void team_begin_counts(struct team *team)
 {
     for (int k = 0; k < team->n; k++) {
         struct worker *w = &team->worker[k];
-        w->epoch_updates = w->targets = w->stale_sum = w->stale_most = w->traced_steps = w->traced_ns = 0;
+        w->epoch_updates = w->targets = w->stale_sum = w->stale_most = 0;
+    }
+    team_watch_anew(team);
+}
+
+void team_watch_anew(struct team *team)
+{
+    for (int k = 0; k < team->n; k++) {
+        struct worker *w = &team->worker[k];
+        w->traced_steps = w->traced_ns = 0;
         memset(w->wait_ns, 0, sizeof w->wait_ns);
         w->busy_ns_before = w->emulated.busy_ns;
         w->late_ns_before = w->emulated.late_ns;
@@ -75,31 +83,34 @@ static void begin_counts(struct team *team)
 }
 
 /* With the monitor held: what is done so far, as an epoch that is not over. */
-static void watch_run(struct team *team, const struct train_watch *watch)
+static void watch_run(struct team *team, struct train_clock *since)
 {
-    struct train *t = team->train;
     struct train_epoch sofar;
-    struct train_result sum = team->sum;
-    uint64_t done = team->done, step_before = t->step, in_epoch_before = t->step_in_epoch;
+    uint64_t done = team->done;
     if (done == 0)
         return;
-    struct train now = *t; /* workers read t->step; only this copy moves on */
-    now.step = step_before + done;
-    now.step_in_epoch = in_epoch_before + done;
+    struct train now = *team->train; /* workers read t->step; only this copy moves on */
+    now.sum = team->sum;
+    now.step += done;
+    now.step_in_epoch += done;
     monitor_leave(team->changed);
-    train_fill_epoch(&now, &sum, team->start_ns, &sofar);
-    watch->progress(watch->user, &sofar, done, team->steps);
+    train_clock_take(&now, since);
+    team->train->epoch_ns = now.epoch_ns; /* of these no worker knows */
+    team->train->watched_ns = now.watched_ns;
+    train_fill_epoch(&now, &sofar);
+    team->watch->progress(team->watch->user, &sofar, done, team->steps);
     monitor_enter(team->changed);
 }
 
-static void wait_for_workers(struct team *team, const struct train_watch *watch)
+static void wait_for_workers(struct team *team, struct train_clock *since)
 {
+    bool watched = team->watch && team->watch->progress;
     monitor_enter(team->changed);
     while (team->running > 0)
-        if (watch) {
+        if (watched) {
             monitor_wait_until(team->changed, clock_ns() + WATCH_NS);
             if (team->running > 0)
-                watch_run(team, watch);
+                watch_run(team, since);
         } else {
             monitor_wait(team->changed);
         }
@@ -121,24 +132,43 @@ static enum st check_mailboxes(const struct team *team)
     return ST_OK;
 }
 
-enum st team_run(struct team *team, enum train_split split, bool training, uint64_t first, uint64_t steps,
-                 double *losses, const struct train_watch *watch)
+static void begin_run(struct team *team, enum train_split split, bool training, uint64_t first, uint64_t steps,
+                      double *losses, const struct train_watch *watch)
 {
-    enum st s = ST_OK;
     team->split = split;
     team->training = training;
     team->first = first;
     team->steps = steps;
+    team->end = first + steps;
+    team->watch = watch;
     team->losses = losses;
-    team->sum = (struct train_result){0};
+    team->sum = training ? team->train->sum : (struct train_result){0};
+    team->worker[team->n - 1].sum = team->sum;
     team->done = 0;
     team->failed = ST_OK;
     team->running = team->n;
-    team->start_ns = clock_ns();
     for (uint64_t i = 0; losses && i < steps; i++)
         losses[i] = 0;
-    if (training)
-        begin_counts(team);
+}
+
+/* The steps of a run, and the time it took, become the train's. */
+static void count_run(struct team *team, struct train_clock *since)
+{
+    struct train *t = team->train;
+    uint64_t steps = team->end - team->first;
+    train_clock_take(t, since);
+    t->sum = team->sum;
+    t->step += steps;
+    t->step_in_epoch += steps;
+    t->watched_steps += steps;
+}
+
+enum st team_run(struct team *team, enum train_split split, bool training, uint64_t first, uint64_t steps,
+                 double *losses, const struct train_watch *watch)
+{
+    enum st s = ST_OK;
+    struct train_clock since = train_clock_start();
+    begin_run(team, split, training, first, steps, losses, watch);
     for (int k = 0; k < team->n && s == ST_OK; k++) {
         s = thread_start(worker_run, &team->worker[k], &team->worker[k].thread);
         if (s != ST_OK) {
@@ -148,20 +178,25 @@ enum st team_run(struct team *team, enum train_split split, bool training, uint6
             monitor_leave(team->changed);
         }
     }
-    wait_for_workers(team, watch);
+    wait_for_workers(team, &since);
     for (int k = 0; k < team->n; k++) {
         thread_join(team->worker[k].thread);
         team->worker[k].thread = NULL;
     }
     if (s == ST_OK && team->failed != ST_OK)
         s = st_fail(team->failed, "%s", team->message);
+    if (s == ST_OK && training)
+        count_run(team, &since);
     return s == ST_OK ? check_mailboxes(team) : s;
 }
 
 /* ---- epochs ------------------------------------------------------------------------------------------------------ */
 
-static struct train_module_epoch module_epoch(const struct worker *w, double ns, uint64_t steps)
+/* Shares are of the time that was watched. */
+static struct train_module_epoch module_epoch(const struct worker *w)
 {
+    const struct train *t = w->team->train;
+    double ns = (double)t->watched_ns;
     struct train_module_epoch e = {.busy = NAN, .updates = w->epoch_updates, .targets = w->targets,
                                    .stale_most = w->stale_most};
     if (w->targets)
@@ -170,20 +205,26 @@ static struct train_module_epoch module_epoch(const struct worker *w, double ns,
         e.busy = fmin(1, (double)(w->emulated.busy_ns - w->busy_ns_before) / ns);
         e.late = (double)(w->emulated.late_ns - w->late_ns_before) / ns;
     } else if (w->traced_steps) {
-        e.busy = fmin(1, (double)w->traced_ns / (double)w->traced_steps * (double)steps / ns);
+        e.busy = fmin(1, (double)w->traced_ns / (double)w->traced_steps * (double)t->watched_steps / ns);
     }
-    e.wait_input = (double)w->wait_ns[WAIT_INPUT] / ns;
-    e.wait_space = (double)w->wait_ns[WAIT_SPACE] / ns;
-    e.wait_gradient = (double)w->wait_ns[WAIT_GRADIENT] / ns;
+    e.wait_input = fmin(1, (double)w->wait_ns[WAIT_INPUT] / ns);
+    e.wait_space = fmin(1, (double)w->wait_ns[WAIT_SPACE] / ns);
+    e.wait_gradient = fmin(1, (double)w->wait_ns[WAIT_GRADIENT] / ns);
     return e;
 }
 
-void team_fill_epoch(struct team *team, struct train_epoch *out)
+enum st team_epoch(struct team *team, const struct train_watch *watch, struct train_epoch *out)
 {
-    train_fill_epoch(team->train, &team->sum, team->start_ns, out);
+    enum st s = ST_OK;
+    struct train *t = team->train;
+    TRY(team_run(team, TRAIN_TRAINING, true, t->step_in_epoch, t->steps_per_epoch - t->step_in_epoch, NULL, watch));
+    train_fill_epoch(t, out);
     out->modules = team->n;
     for (int k = 0; k < team->n; k++)
-        out->module[k] = module_epoch(&team->worker[k], out->seconds * 1e9, team->steps);
+        out->module[k] = module_epoch(&team->worker[k]);
+    train_end_steps(t);
+out:
+    return s;
 }
 
 enum st team_shuffle(struct team *team, uint64_t seed, uint32_t epoch)

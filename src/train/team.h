@@ -43,6 +43,7 @@ struct worker {
     struct ocl_buf *per_row, *meter_buf; /* the last module's: as in struct train */
     float meter[2 * WINDOW];
     uint64_t meter_step[WINDOW];       /* in its epoch, of each entry */
+    struct train_result sum;           /* what it last reported */
     int pending;
     uint64_t updates;                  /* of the module, since the start */
 
@@ -52,8 +53,9 @@ struct worker {
     /* of the epoch under way */
     uint64_t step, step_in_epoch;
     uint64_t sent_up, targets_taken; /* while training; since the start */
-    uint64_t epoch_updates, targets, stale_sum, stale_most, traced_steps, traced_ns;
-    uint64_t wait_ns[WAITS], busy_ns_before, late_ns_before;
+    uint64_t epoch_updates, targets, stale_sum, stale_most;
+    /* of that, since the epoch began or was loaded: of the time struct train calls watched */
+    uint64_t traced_steps, traced_ns, wait_ns[WAITS], busy_ns_before, late_ns_before;
     int window_steps, window_left, window_rest; /* a traced window: its length, steps to go, steps until it is read */
     uint64_t window_at;
     struct ocl_launch *listen; /* (OCL_TRACE_MAX) */
@@ -79,24 +81,26 @@ struct team {
     /* of the run under way: written before its threads start */
     enum train_split split;
     bool training;
-    uint64_t first, steps; /* steps of the epoch */
+    uint64_t first, steps; /* steps of the epoch, unless a pause ends the run before */
+    const struct train_watch *watch; /* NULL: nobody watches */
+    _Atomic uint64_t end;  /* step of the epoch behind the last one. Lowered by the lowest module's thread alone,
+                              before it begins that last step: others learn of it by the step's message, in time */
     double *losses;        /* (steps), written by the last module's thread; NULL: not asked for */
-    uint64_t start_ns;
     /* under `changed`: */
     struct monitor *changed;
     int running;
     enum st failed;
     char message[1024];
-    struct train_result sum; /* of the batches done; sums, not means */
-    uint64_t done;           /* steps */
+    struct train_result sum; /* of the batches done, and while training of those before in the epoch; sums, not means */
+    uint64_t done;           /* steps of this run */
 };
 
 /* The body of a worker's thread. */
 void worker_run(void *worker);
 /* From a worker: the run fails with its message; all others stop. */
 void team_fail(struct team *team, const struct worker *w, enum st s);
-/* From the last module's worker: results of some more steps. */
-void team_report(struct team *team, double loss, double hits, uint64_t steps_done);
+/* From the last module's worker: the results so far, after so many steps of the run. */
+void team_report(struct team *team, const struct train_result *sum, uint64_t steps_done);
 
 /* Samples of a batch of `rows` that micro-batch m of it has, of `team_micro(...)`; *first is the first of them. */
 int team_micro(const struct team *team, int rows);
@@ -114,9 +118,12 @@ MUST_USE enum st window_after_step(struct worker *w, bool last);
 /* What the functions of train.h do for a team. */
 void team_close(struct team *team); /* accepts NULL */
 MUST_USE enum st team_init(struct team *team);
+/* `steps` steps of an epoch from step `first` on, fewer where the watch asks for a pause; while training they count. */
 MUST_USE enum st team_run(struct team *team, enum train_split split, bool training, uint64_t first, uint64_t steps,
                           double *losses, const struct train_watch *watch);
-void team_fill_epoch(struct team *team, struct train_epoch *out);
+void team_begin_counts(struct team *team); /* of a new epoch */
+void team_watch_anew(struct team *team);   /* times and shares of them begin here */
+MUST_USE enum st team_epoch(struct team *team, const struct train_watch *watch, struct train_epoch *out);
 MUST_USE enum st team_evaluate(struct team *team, enum train_split split, struct train_result *out);
 MUST_USE enum st team_shuffle(struct team *team, uint64_t seed, uint32_t epoch);
 MUST_USE enum st team_probe(struct team *team, struct train_alignment *out);

@@ -54,13 +54,13 @@ static void drop_errands(struct worker *w)
 
 /* ---- waiting for others ------------------------------------------------------------------------------------------ */
 
-static void note_wait(struct worker *w, enum wait_for what, uint64_t start)
+static void note_wait(struct worker *w, enum wait_for what, struct train_clock since)
 {
     static const char *const name[] = {[WAIT_INPUT] = "wait for input", [WAIT_SPACE] = "wait for the module above",
                                        [WAIT_GRADIENT] = "wait for the gradient"};
-    uint64_t now = clock_ns();
-    w->wait_ns[what] += now - start;
-    worker_span(w, name[what], true, start, now);
+    uint64_t start_ns = since.ns;
+    w->wait_ns[what] += train_clock_lap(&since);
+    worker_span(w, name[what], true, start_ns, since.ns);
 }
 
 static void ready_at(struct worker *w, uint64_t ns)
@@ -76,7 +76,7 @@ static enum st take(struct worker *w, struct sg_mailbox *box, enum wait_for what
     TRY(sg_mailbox_take(box, false, out));
     if (!*out) {
         TRY(run_errands(w, w->errands));
-        uint64_t start = clock_ns();
+        struct train_clock start = train_clock_start();
         TRY(sg_mailbox_take(box, true, out));
         note_wait(w, what, start);
     }
@@ -92,7 +92,7 @@ static enum st claim_up(struct worker *w, struct sg_message **out)
     TRY(sg_mailbox_claim(w->to_above, false, out));
     if (!*out) {
         TRY(run_errands(w, w->errands));
-        uint64_t start = clock_ns();
+        struct train_clock start = train_clock_start();
         TRY(sg_mailbox_claim(w->to_above, true, out));
         note_wait(w, WAIT_SPACE, start);
         ready_at(w, clock_ns());
@@ -185,18 +185,19 @@ static struct nn_pass pass_of(const struct worker *w, int rows, int set)
 static enum st collect(struct worker *w)
 {
     enum st s = ST_OK;
-    double loss = 0, hits = 0;
-    uint64_t done = w->meter_step[w->pending - 1] + 1 - w->team->first;
+    const struct team *team = w->team;
+    uint64_t end = w->meter_step[w->pending - 1] + 1; /* step of the epoch */
     TRY(ocl_read(w->queue, w->meter_buf, 0, 2 * (size_t)w->pending * sizeof *w->meter, w->meter));
     for (int i = 0; i < w->pending; i++) {
-        loss += w->meter[2 * i];
-        hits += w->meter[2 * i + 1];
-        if (w->team->losses)
-            w->team->losses[w->meter_step[i] - w->team->first] += w->meter[2 * i];
+        w->sum.loss += w->meter[2 * i];
+        w->sum.accuracy += w->meter[2 * i + 1];
+        if (team->losses)
+            team->losses[w->meter_step[i] - team->first] += w->meter[2 * i];
     }
     w->pending = 0;
-    TRY(train_check_finite(w->team->train, loss, w->step));
-    team_report(w->team, loss, hits, done);
+    TRY(team->training ? train_check_losses(team->train, w->sum.loss, end)
+                       : train_check_finite(team->train, w->sum.loss, w->step));
+    team_report(w->team, &w->sum, end - team->first);
 out:
     return s;
 }
@@ -491,10 +492,25 @@ out:
     return s;
 }
 
-static enum st run_step(struct worker *w, bool last)
+/* Whether the step under way is the run's last. Of a module above the lowest only once the step's input has come. */
+static bool is_last(const struct worker *w)
+{
+    return w->step_in_epoch + 1 == w->team->end;
+}
+
+/* The lowest module's thread may end the run, behind the step that it is about to begin. */
+static void ask_for_pause(struct worker *w)
+{
+    struct team *team = w->team;
+    if (!w->from_below && team->watch && team->watch->pause && team->watch->pause(team->watch->user, w->step))
+        team->end = w->step_in_epoch + 1;
+}
+
+static enum st run_step(struct worker *w)
 {
     enum st s = ST_OK;
     const struct team *team = w->team;
+    ask_for_pause(w);
     uint64_t before = w->errands, batch = (uint64_t)team->train->batch, first = w->step_in_epoch * batch;
     uint64_t left = team_samples(team) - first, ring = (uint64_t)team->ring;
     TRY(window_before_step(w));
@@ -512,8 +528,8 @@ static enum st run_step(struct worker *w, bool last)
             until = i + 1;
     TRY(run_errands(w, until));
     if (team->training)
-        TRY(learn_targets(w, team->placement.lockstep || last ? 0 : ring));
-    TRY(window_after_step(w, last));
+        TRY(learn_targets(w, team->placement.lockstep || is_last(w) ? 0 : ring));
+    TRY(window_after_step(w, is_last(w)));
 out:
     return s;
 }
@@ -522,12 +538,11 @@ static enum st work(struct worker *w)
 {
     enum st s = ST_OK;
     const struct team *team = w->team;
-    uint64_t all = team->steps;
     w->emulated.free_ns = w->emulated.ready_ns = clock_ns();
-    for (uint64_t i = 0; i < all; i++) {
+    for (uint64_t i = 0; team->first + i < team->end; i++) {
         w->step_in_epoch = team->first + i;
         w->step = team->train->step + i;
-        TRY(run_step(w, i + 1 == all));
+        TRY(run_step(w));
     }
     if (w->pending)
         TRY(collect(w));

@@ -1,12 +1,6 @@
 # Good runs from one end to the other: what they leave, repeat, and go on with.
 load common
 
-# bits_equal FILE FILE
-bits_equal()
-{
-    cmp "$1" "$2" || fail "$1 and $2 differ"
-}
-
 @test "a run leaves its files, and eval finds what it told" {
     good train "$NET" --data digits --limit 1000 --validation 200 --epochs 2 --warmup 0.5 --batch 64 --seed 3 \
         --out a/run
@@ -109,7 +103,7 @@ seconds step test_accuracy test_loss train_accuracy train_loss validation_accura
     run --separate-stderr "$CLUTCH" train 'input 784; dense 16; dense 10; loss softmax' "${options[@]}" --out run
     [ "$status" = 1 ]
     [[ ${stderr##*$'\n'} == "clutch train: the loss is not finite any more by step 16: take a smaller --lr than 1000, \
-or a --warmup; epochs saved before are good" ]]
+or a --warmup" ]]
     [ ! -e run/model.safetensors ]
     refused "$NO_CHECKPOINT" train --resume run
 }

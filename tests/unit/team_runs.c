@@ -308,7 +308,7 @@ static void test_a_run_can_be_watched(void **state)
     p.on[1] = PLACES;
     r->options.batch = 4;
     team_start(r, &p);
-    OK(train_epoch_run(r->train, &(struct train_watch){look, &looks}, &e));
+    OK(train_epoch_run(r->train, &(struct train_watch){.progress = look, .user = &looks}, &e));
     assert_false(looks.odd);
     assert_int_equal(e.train.samples, 4 * 450);
 }

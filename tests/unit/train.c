@@ -218,7 +218,7 @@ static void test_progress_is_told(void **state)
     struct train_epoch e;
     struct run *r = run_plan(PLAIN, 808);
     r->options.batch = 4;
-    OK(train_epoch_run(run_start(r), &(struct train_watch){count_progress, &calls}, &e));
+    OK(train_epoch_run(run_start(r), &(struct train_watch){.progress = count_progress, .user = &calls}, &e));
     assert_int_equal(calls, 3);
     assert_true(e.rate == train_rate(&r->options, 201, 4 * 202, 202));
 }

@@ -120,15 +120,53 @@ void rng_shuffle(struct rng *r, uint32_t *items, size_t n);
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */
 
-/* Whole file into memory, with a NUL behind it that `*len` does not count. Caller frees with mem_free. A missing or
- * unreadable file, a folder, or one over `max_bytes` is ST_INPUT and names the path. */
+/* The one door to the disk: other floors open, rename and remove nothing themselves. Only regular files are read and
+ * written: a FIFO, a socket, a device or a folder is refused without waiting for it, ST_INPUT, and named.
+ *
+ * Writing lasts: what is written whole is on the disk, and so is its name, when the function returns. */
+
+/* Opens for reading: the caller closes *fd. A missing or unreadable file, or one over `max_bytes`, is ST_INPUT. */
+MUST_USE enum st file_open(const char *path, uint64_t max_bytes, int *fd, uint64_t *size);
+/* Whole file into memory, with a NUL behind it that `*len` does not count. Caller frees with mem_free. Refuses as
+ * file_open does. */
 MUST_USE enum st file_read(const char *path, size_t max_bytes, char **data, size_t *len);
-/* Writes beside the target and renames: readers see the old file or the new one, never a part. ST_SYSTEM on failure. */
+/* The first bytes of a file of any size: `most`, or as many as there are. */
+MUST_USE enum st file_read_start(const char *path, void *bytes, size_t most, size_t *got);
+/* Writes beside the target and renames: readers see the old file or the new one, never a part; a link is replaced, not
+ * followed. ST_SYSTEM on failure, which leaves the old file. */
 MUST_USE enum st file_write(const char *path, const void *data, size_t len);
-MUST_USE enum st file_append(const char *path, const void *data, size_t len);
-bool file_exists(const char *path);
+/* Adds lines to a text, in one write. Half a line at its end, of a write that was cut short, is cut off first. A
+ * failure leaves the file as it was; a link, or what is no file, is ST_SYSTEM. */
+MUST_USE enum st file_append(const char *path, const void *lines, size_t len);
+/* Leaves the first `bytes` of a file; ST_INPUT where it has fewer. 0 of a file that is not there: nothing is done. */
+MUST_USE enum st file_cut(const char *path, uint64_t bytes);
+/* Removes a file, or a link itself; a missing one is fine. */
+MUST_USE enum st file_remove(const char *path);
+/* Gives a file that file_write made a second name, whose file is replaced whole: a hard link, or a copy where the file
+ * system has none. */
+MUST_USE enum st file_link(const char *path, const char *new_path);
+bool file_exists(const char *path); /* anything of that name; a link counts as what it leads to */
+enum file_kind { FILE_NONE, FILE_REGULAR, FILE_FOLDER, FILE_LINK, FILE_OTHER };
+enum file_kind file_kind(const char *path); /* a link counts as a link */
 bool dir_exists(const char *path);
+MUST_USE enum st dir_check_writable(const char *path); /* ST_INPUT where no file can be made in it */
 MUST_USE enum st dir_make(const char *path); /* with parents, as mkdir -p */
+MUST_USE enum st dir_make_new(const char *path, bool *made); /* without parents; *made: it was not there before */
+void dir_remove_empty(const char *path); /* leaves a folder with anything in it */
+
+/* A folder that one process at a time writes into. It is resolved once, through links or not: until it is released, the
+ * functions that write, make, remove and list names take each path that begins with `path` from its descriptor on, and
+ * follow no link below it. A file .clutch-lock, locked by flock(2), is there for as long. Where another process has the
+ * folder, under whatever name, that is ST_INPUT and says which process. Any thread. */
+struct dir;
+MUST_USE enum st dir_hold(const char *path, struct dir **out);
+void dir_release(struct dir *d); /* accepts NULL */
+MUST_USE enum st dir_check_free(const char *path); /* fails where dir_hold would for another process; takes nothing */
+/* Removes what writers that were killed left half-written in a folder: files of our own temporary names (.clutch-, 16
+ * random digits, .part) that nobody is writing. */
+void dir_clear(const char *path);
+/* All names in a folder, in the order of their bytes, but for the lock and temporary files of our own. */
+MUST_USE enum st dir_names(const char *path, struct arena *arena, char ***names, size_t *n);
 /* Names in folder `path`, in the order of their bytes, without hidden ones: of the files that end in `ending`, be it in
  * capitals, or, where that is NULL, of the sub-folders. A link counts as what it leads to. None where there is no such
  * folder; one that cannot be read is ST_INPUT. Names and the array of them live in `arena`. */
@@ -152,8 +190,10 @@ bool trust_folder(const char *path);
 MUST_USE enum st trust_make(const char *path);
 /* As file_read(), of a file to be believed in such a folder. */
 MUST_USE enum st trust_read(const char *path, size_t max_bytes, char **data, size_t *len);
-/* As file_write(), for the user alone (mode 0600), with trust_make() of the folder. */
-MUST_USE enum st trust_write(const char *path, const void *data, size_t len);
+/* As file_write(), for the user alone (mode 0600), with trust_make() of the folder, where dir_clear() clears. Not
+ * `lasting`: a loss of power may take the file or damage it, which is for caches: they check what they read, and need
+ * not wait for the disk. */
+MUST_USE enum st trust_write(const char *path, const void *data, size_t len, bool lasting);
 
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 
@@ -204,7 +244,15 @@ uint64_t hash_bytes(uint64_t h, const void *bytes, size_t len);
 /* ---- fault points ------------------------------------------------------------------------------------------------ */
 
 /* True when the call at this site shall fail: CLUTCH_FAULT=N in the environment makes the N-th fault point of the
- * process fail, once. Allocations, file writes and OpenCL calls are fault points; tests/fault walks through them. */
+ * process fail, once. Allocations, single steps of writing a file and OpenCL calls are fault points; tests/fault walks
+ * through them. */
 bool fault_here(void);
+
+/* A kill point: CLUTCH_KILL=N makes the process end by SIGKILL at its N-th. One stands before and behind each write,
+ * fsync, rename, unlink, link and cut of the file door, and one amid each write, with half of it done.
+ * CLUTCH_KILL_LOG=FILE adds a line for each that was passed, "N before rename PATH": so many there are. Which is the
+ * N-th is certain where one thread alone writes: without drawing (--draw-every 0), and with warm caches. */
+void kill_here(const char *what, const char *path);
+bool kill_points(void); /* whether they were asked for */
 
 #endif

@@ -204,22 +204,29 @@ MUST_USE enum st store_cards_draw(const char *title, const struct store_card *ca
 
 struct store_run; /* a run folder being written */
 
-/* Makes `path` a run folder with pictures/ in it. An existing one that is not empty is ST_INPUT unless `force`, which
- * removes the files a run writes (metrics.jsonl, model.safetensors, checkpoint.safetensors, couplings.safetensors,
- * run.json, trace.json, index.html, what it draws in pictures/ and keeps in snapshots/) and no others. A folder that
- * cannot be made or written is ST_INPUT. `path` NULL takes the first free of runs/NAME-001, -002, ... and then only
- * `name` counts. */
+/* Makes `path` a run folder with pictures/ in it. An existing one that is not empty is ST_INPUT unless `force` and it
+ * holds a run: a regular file run.json, an object with the key "clutch". Of that go the files that a run writes, by the
+ * list in run.c, and no others; run.json stays until it is replaced. A folder that cannot be made or written, or that
+ * another process writes into, is ST_INPUT, and so is one where pictures or snapshots is a link. `path` NULL takes the
+ * first free of runs/NAME-001, -002, ... and then only `name` counts.
+ *
+ * The folder is held (dir_hold in base.h) until it is freed: no other process writes into it, links in it are not
+ * followed, and what killed runs left half-written is removed. */
 MUST_USE enum st store_run_create(const char *path, const char *name, bool force, struct store_run **out);
-/* Goes on writing to a run folder that is there. */
+/* Goes on writing to a run folder that is there; one that is not is made. Holds it likewise. */
 MUST_USE enum st store_run_open(const char *path, struct store_run **out);
+/* Refuses now, with the same words, what store_run_create would refuse later; writes and removes nothing. */
+MUST_USE enum st store_run_check(const char *path, bool force);
 const char *store_run_path(const struct store_run *run);
 /* Removes the folders that store_run_create made, where nothing was written to them yet: for failures at the start.
  * Accepts NULL; store_run_free is still due. */
 void store_run_abandon(struct store_run *run);
 void store_run_free(struct store_run *run); /* accepts NULL; keeps the folder */
 
-/* One JSON object, already written as text without newline, appended to metrics.jsonl. */
+/* One JSON object, already written as text without newline, appended to metrics.jsonl, and on the disk behind this. */
 MUST_USE enum st store_run_metrics(struct store_run *run, const char *json);
+/* Cuts metrics.jsonl to its first `bytes` bytes; ST_INPUT where it has fewer. 0 and no file: fine. */
+MUST_USE enum st store_run_metrics_keep(struct store_run *run, size_t bytes);
 /* Path of a file in the folder ("model.safetensors", "pictures/0.weight.png"); `out` holds PATH_MAX bytes. */
 MUST_USE enum st store_path(const char *folder, const char *file, char *out, size_t size);
 

@@ -1,6 +1,6 @@
 /* Files that decide what is computed, and by what code: believed where only the user, or the system, can have written
  * them. What is looked at is what was opened, so that nobody can put another in its place meanwhile. */
-#include "base.h"
+#include "inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -81,7 +81,7 @@ out:
 enum st trust_read(const char *path, size_t max_bytes, char **data, size_t *len)
 {
     enum st s = ST_OK;
-    char folder[PATH_MAX], *bytes = NULL;
+    char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     struct stat info;
     int fd = -1, in = -1;
@@ -91,26 +91,8 @@ enum st trust_read(const char *path, size_t max_bytes, char **data, size_t *len)
     if (fd < 0)
         TRY(st_fail(ST_INPUT, "cannot open %s: %s", path, strerror(errno)));
     TRY(check(fd, path, &info));
-    if (!S_ISREG(info.st_mode))
-        TRY(st_fail(ST_INPUT, "cannot read %s: not a file", path));
-    if ((uint64_t)info.st_size > max_bytes)
-        TRY(st_fail(ST_INPUT, "cannot read %s: %lld bytes, more than the %zu allowed", path, (long long)info.st_size,
-                    max_bytes));
-    size_t size = (size_t)info.st_size, got = 0;
-    TRY(NEW(bytes, size + 1));
-    while (got < size) {
-        ssize_t n = read(fd, bytes + got, size - got);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            TRY(st_fail(ST_INPUT, "cannot read %s: %s", path, n < 0 ? strerror(errno) : "it got shorter meanwhile"));
-        got += (size_t)n;
-    }
-    *data = bytes;
-    *len = size;
-    bytes = NULL;
+    TRY(file_read_open(fd, path, max_bytes, data, len));
 out:
-    mem_free(bytes);
     if (fd >= 0)
         close(fd);
     if (in >= 0)
@@ -118,15 +100,14 @@ out:
     return s;
 }
 
-enum st trust_write(const char *path, const void *data, size_t len)
+enum st trust_write(const char *path, const void *data, size_t len, bool lasting)
 {
     enum st s = ST_OK;
     char folder[PATH_MAX];
     TRY(folder_of(path, folder));
     TRY(trust_make(folder));
-    TRY(file_write(path, data, len));
-    if (chmod(path, 0600) != 0) /* whatever the umask: else it would not be believed */
-        TRY(st_fail(ST_SYSTEM, "cannot write %s: %s", path, strerror(errno)));
+    dir_clear(folder);
+    TRY(file_replace(path, data, len, 0600, lasting)); /* whatever the umask: else it would not be believed */
 out:
     return s;
 }

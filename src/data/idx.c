@@ -2,10 +2,10 @@
  * each size, then the elements row by row. zlib reads plain and gzip files alike. */
 #include "formats.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 enum {
@@ -13,6 +13,8 @@ enum {
     SIDE_MAX = 4096,
     CHUNK_BYTES = 1 << 24, /* memory grows by this as bytes arrive: a header may claim anything */
 };
+
+#define FILE_BYTES_MAX (UINT64_C(5) << 30) /* of 4 GiB of pixels, and what gzip may add */
 
 _Static_assert(DATA_CLASSES_MAX > UINT8_MAX, "a label of one byte is always below DATA_CLASSES_MAX");
 
@@ -49,8 +51,10 @@ static enum st read_some(gzFile file, const char *path, void *bytes, size_t want
     const char *why = gzerror(file, &code);
     if (code == Z_MEM_ERROR)
         return st_fail(ST_MEMORY, "out of memory while reading %s", path);
-    if (n < 0 || code != Z_OK) /* zlib puts the path before its reason */
-        return st_fail(ST_INPUT, "cannot read %s", why);
+    if (n < 0 || code != Z_OK) {
+        const char *name = strstr(why, ": "); /* zlib puts one of its own before the reason */
+        return st_fail(ST_INPUT, "cannot read %s: %s", path, name ? name + 2 : why);
+    }
     *got = (size_t)n;
     return ST_OK;
 }
@@ -116,11 +120,13 @@ static enum st read_file(const char *folder, const char *part, const char *kind,
 {
     enum st s = ST_OK;
     gzFile file = NULL;
+    uint64_t size;
+    int fd = -1;
     TRY(find_file(folder, part, kind, rank, f->path));
-    errno = 0;
-    file = gzopen(f->path, "rb");
+    TRY(file_open(f->path, FILE_BYTES_MAX, &fd, &size));
+    file = gzdopen(fd, "rb");
     if (!file)
-        TRY(st_fail(ST_INPUT, "cannot open %s: %s", f->path, errno ? strerror(errno) : "out of memory"));
+        TRY(st_fail(ST_MEMORY, "out of memory while opening %s", f->path));
     TRY(read_header(file, rank, f));
     if (f->n == 0)
         TRY(st_fail(ST_INPUT, "%s holds no samples", f->path));
@@ -130,7 +136,9 @@ static enum st read_file(const char *folder, const char *part, const char *kind,
     TRY(read_body(file, f));
 out:
     if (file)
-        gzclose(file);
+        gzclose(file); /* and fd */
+    else if (fd >= 0)
+        close(fd);
     return s;
 }
 

@@ -392,7 +392,7 @@ enum st mx_tuning_save(struct mx_tuning *t, bool complete)
     add_rows(t, &out);
     text_add(&out, "}\n");
     TRY(st_context(text_status(&out), "%s", t->path));
-    TRY(trust_write(t->path, out.s, out.len));
+    TRY(trust_write(t->path, out.s, out.len, true));
 out:
     text_free(&out);
     return s;

@@ -124,7 +124,7 @@ void ocl_cache_save(cl_program handle, const struct text *key)
         text_add_bytes(&file, (const char *)binary, size);
         /* an unusable cache costs time at the next start, and is no failure of this one */
         if (text_status(&file) == ST_OK)
-            (void)!trust_write(path, file.s, file.len);
+            (void)!trust_write(path, file.s, file.len, false);
     }
     mem_free(binary);
     text_free(&file);

@@ -2,7 +2,6 @@
  * put into the finished bytes here. */
 #include "inside.h"
 
-#include <errno.h>
 #include <png.h>
 #include <stdio.h>
 #include <string.h>
@@ -165,29 +164,13 @@ static enum st check_sides(const char *path, uint32_t w, uint32_t h)
     return ST_OK;
 }
 
-/* The first bytes of a file, as many as there are: file_read would read all of a large one. */
-static enum st read_head(const char *path, char head[PNG_HEAD_BYTES], size_t *got)
-{
-    enum st s = ST_OK;
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return st_fail(ST_INPUT, "cannot open %s: %s", path, strerror(errno));
-    setvbuf(file, NULL, _IONBF, 0);
-    *got = fread(head, 1, PNG_HEAD_BYTES, file);
-    if (ferror(file))
-        TRY(st_fail(ST_INPUT, "cannot read %s: %s", path, strerror(errno)));
-out:
-    fclose(file);
-    return s;
-}
-
 enum st store_png_look(const char *path, struct store_png_facts *out)
 {
     enum st s = ST_OK;
     static const char sign[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR"; /* and the IHDR chunk's length and type */
     char head[PNG_HEAD_BYTES];
     size_t got = 0;
-    TRY(read_head(path, head, &got));
+    TRY(file_read_start(path, head, sizeof head, &got));
     if (got < sizeof head || memcmp(head, sign, sizeof sign - 1) != 0)
         TRY(st_fail(ST_INPUT, "cannot read %s: Not a PNG file", path));
     const char *body = head + sizeof sign - 1; /* width, height, depth, colour type, ... */

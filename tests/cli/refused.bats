@@ -9,7 +9,7 @@ load common
         refused "$message" train "$net" --data data
     done <<END
 missing.net|cannot open missing.net: No such file or directory
-.|cannot read .: not a file
+.|cannot read .: it is a folder, not a file
 input 1x6x6; dens 4; loss softmax|net:2: unknown word 'dens'; $known
 input 1x6; dense 4; loss softmax|net:1: input '1x6': $shape
 input 1x6x0; dense 4; loss softmax|net:1: input '1x6x0': $shape
@@ -89,7 +89,7 @@ files into one of these; or give a folder"
     refused_late 'run folder run is not empty; --force overwrites it, or choose another with --out' \
         train "$TINY" --data data --out run
     refused_late 'the run folder has an empty name' train "$TINY" --data data --out ''
-    refused_late 'cannot make folder data/train-labels-idx1-ubyte: File exists' \
+    refused_late 'data/train-labels-idx1-ubyte is a file, not a folder' \
         train "$TINY" --data data --out data/train-labels-idx1-ubyte/run --force
     [ ! -d /proc/self ] || refused_late 'cannot make folder /proc/run: No such file or directory' \
         train "$TINY" --data data --out /proc/run
@@ -99,7 +99,8 @@ files into one of these; or give a folder"
     if [ "$(id -u)" != 0 ]; then # root may write anywhere
         mkdir locked
         chmod 555 locked
-        refused_late 'cannot make folder locked/run: Permission denied' train "$TINY" --data data --out locked/run
+        refused_late 'cannot make folder locked/run: cannot write to folder locked: Permission denied' \
+            train "$TINY" --data data --out locked/run
         refused_late 'cannot write to folder locked: Permission denied' train "$TINY" --data data --out locked
     fi
 }

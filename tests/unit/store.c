@@ -1,4 +1,4 @@
-/* store: safetensors files, good and malformed, and run folders. */
+/* store: safetensors files, good and malformed. */
 #include "support/check.h"
 
 #include "store.h"
@@ -7,7 +7,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* A path in this program's folder; valid until the next call but three. */
 static const char *at(const char *name)
@@ -325,164 +324,6 @@ static void test_files_cut_short(void **state)
     mem_free(bytes);
 }
 
-/* ---- run folders ------------------------------------------------------------------------------------------------- */
-
-static void put(const char *folder, const char *file)
-{
-    char path[PATH_MAX];
-    OK(store_path(folder, file, path, sizeof path));
-    OK(file_write(path, "old", 3));
-}
-
-static bool has(const char *folder, const char *file)
-{
-    char path[PATH_MAX];
-    OK(store_path(folder, file, path, sizeof path));
-    return file_exists(path);
-}
-
-static void test_run_keeps_metrics(void **state)
-{
-    (void)state;
-    struct store_run *run;
-    char *text;
-    size_t len;
-    OK(store_run_create(at("a/run"), "unused", false, &run));
-    assert_string_equal(store_run_path(run), at("a/run"));
-    assert_true(dir_exists(at("a/run/pictures")));
-    OK(store_run_metrics(run, "{\"epoch\":1}"));
-    OK(file_read(at("a/run/metrics.jsonl"), 100, &text, &len)); /* there before the run is closed */
-    assert_string_equal(text, "{\"epoch\":1}\n");
-    mem_free(text);
-    uint64_t before = mem_count();
-    OK(store_run_metrics(run, "{\"epoch\":2}"));
-    assert_int_equal(mem_count(), before);
-    OK(file_read(at("a/run/metrics.jsonl"), 100, &text, &len));
-    assert_string_equal(text, "{\"epoch\":1}\n{\"epoch\":2}\n");
-    mem_free(text);
-    store_run_abandon(run); /* too late: something was written */
-    assert_true(has(at("a/run"), "metrics.jsonl"));
-    store_run_free(run);
-    OK(store_run_open(at("a/run"), &run)); /* goes on behind what is there */
-    OK(store_run_metrics(run, "{\"epoch\":3}"));
-    store_run_abandon(run); /* takes back nothing it did not make */
-    store_run_free(run);
-    OK(file_read(at("a/run/metrics.jsonl"), 100, &text, &len));
-    assert_string_equal(text, "{\"epoch\":1}\n{\"epoch\":2}\n{\"epoch\":3}\n");
-    mem_free(text);
-    assert_true(dir_exists(at("a/run/pictures")));
-    FAILS(ST_INPUT, "cannot make folder", store_run_open(at("a/run/metrics.jsonl"), &run));
-    store_run_free(NULL);
-    store_run_abandon(NULL);
-}
-
-static void test_run_overwrites_only_when_forced(void **state)
-{
-    (void)state;
-    static const char *const goes[] = {"metrics.jsonl", "model.safetensors", "checkpoint.safetensors", "run.json",
-                                       "trace.json", "pictures/0.weight.png"};
-    static const char *const stays[] = {"notes.txt", "pictures/mine.jpg", "pictures/.png"};
-    struct store_run *run;
-    const char *path = at("forced/");
-    OK(dir_make(at("forced/pictures")));
-    for (size_t i = 0; i < COUNT_OF(goes); i++)
-        put(path, goes[i]);
-    for (size_t i = 0; i < COUNT_OF(stays); i++)
-        put(path, stays[i]);
-    FAILS(ST_INPUT, "forced/ is not empty; --force overwrites it, or choose another with --out",
-          store_run_create(path, "unused", false, &run));
-    for (size_t i = 0; i < COUNT_OF(goes); i++)
-        assert_true(has(path, goes[i]));
-    OK(store_run_create(path, "unused", true, &run));
-    for (size_t i = 0; i < COUNT_OF(goes); i++)
-        assert_false(has(path, goes[i]));
-    for (size_t i = 0; i < COUNT_OF(stays); i++)
-        assert_true(has(path, stays[i]));
-    store_run_abandon(run);
-    store_run_free(run);
-    for (size_t i = 0; i < COUNT_OF(stays); i++)
-        assert_true(has(path, stays[i]));
-}
-
-static void test_run_abandoned_leaves_no_trace(void **state)
-{
-    (void)state;
-    struct store_run *run;
-    OK(store_run_create(at("deep/er/run/"), "unused", false, &run));
-    assert_true(dir_exists(at("deep/er/run/pictures")));
-    store_run_abandon(run);
-    store_run_free(run);
-    assert_false(dir_exists(at("deep")));
-    OK(dir_make(at("empty-run"))); /* made by the user: used, and kept */
-    OK(store_run_create(at("empty-run"), "unused", false, &run));
-    store_run_abandon(run);
-    store_run_free(run);
-    assert_true(dir_exists(at("empty-run")));
-    assert_false(dir_exists(at("empty-run/pictures")));
-}
-
-static void test_run_folder_that_cannot_be(void **state)
-{
-    (void)state;
-    struct store_run *run;
-    char longest[PATH_MAX + 10];
-    OK(file_write(at("file"), "x", 1));
-    FAILS(ST_INPUT, "/file: File exists", store_run_create(at("file"), "unused", true, &run));
-    FAILS(ST_INPUT, "/file: File exists", store_run_create(at("file/run"), "unused", false, &run));
-    FAILS(ST_INPUT, "/proc/run", store_run_create("/proc/run", "unused", false, &run));
-    FAILS(ST_INPUT, "empty name", store_run_create("", "unused", false, &run));
-    memset(longest, 'x', sizeof longest);
-    longest[sizeof longest - 1] = '\0';
-    FAILS(ST_INPUT, "too long", store_run_create(longest, "unused", false, &run));
-    longest[300] = '\0'; /* longer than a name, shorter than a path; the parent is made, and taken back */
-    char path[PATH_MAX];
-    OK(store_path(at("parent"), longest, path, sizeof path));
-    FAILS(ST_INPUT, "too long", store_run_create(path, "unused", false, &run));
-    assert_false(dir_exists(at("parent")));
-    put(check_folder(), "pictures"); /* a file where the folder should be */
-    FAILS(ST_INPUT, "/pictures: File exists", store_run_create(check_folder(), "unused", true, &run));
-    assert_int_equal(unlink(at("pictures")), 0);
-    FAILS(ST_INPUT, "too long", store_path("folder", "file", path, 11));
-    OK(store_path("folder", "file", path, 12));
-    assert_string_equal(path, "folder/file");
-    OK(store_path("folder/", "file", path, 12));
-    assert_string_equal(path, "folder/file");
-}
-
-static void test_run_takes_the_first_free_number(void **state)
-{
-    (void)state;
-    char before[PATH_MAX];
-    struct store_run *first, *second, *third, *none;
-    assert_non_null(getcwd(before, sizeof before));
-    assert_int_equal(chdir(check_folder()), 0);
-    OK(store_run_create(NULL, "mlp", false, &first));
-    OK(store_run_create(NULL, "mlp", false, &second));
-    assert_string_equal(store_run_path(first), "runs/mlp-001");
-    assert_string_equal(store_run_path(second), "runs/mlp-002");
-    store_run_abandon(first);
-    assert_false(dir_exists("runs/mlp-001"));
-    OK(store_run_create(NULL, "mlp", false, &third));
-    assert_string_equal(store_run_path(third), "runs/mlp-001");
-    assert_true(dir_exists("runs/mlp-001/pictures"));
-    FAILS(ST_INPUT, "runs/no/such-001: No such", store_run_create(NULL, "no/such", false, &none));
-    store_run_abandon(third);
-    store_run_abandon(second);
-    assert_true(dir_exists("runs")); /* the second and third did not make it */
-    store_run_free(first);
-    store_run_free(second);
-    store_run_free(third);
-    assert_int_equal(rmdir("runs"), 0);
-    OK(file_write("runs", "x", 1));
-    FAILS(ST_INPUT, "runs: File exists", store_run_create(NULL, "mlp", false, &first));
-    assert_int_equal(unlink("runs"), 0);
-    OK(store_run_create(NULL, "mlp", false, &first));
-    store_run_abandon(first);
-    store_run_free(first);
-    assert_false(dir_exists("runs"));
-    assert_int_equal(chdir(before), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,11 +336,6 @@ int main(void)
         cmocka_unit_test(test_other_floats_become_f32),
         cmocka_unit_test(test_surplus_is_named),
         cmocka_unit_test(test_files_cut_short),
-        cmocka_unit_test(test_run_keeps_metrics),
-        cmocka_unit_test(test_run_overwrites_only_when_forced),
-        cmocka_unit_test(test_run_abandoned_leaves_no_trace),
-        cmocka_unit_test(test_run_folder_that_cannot_be),
-        cmocka_unit_test(test_run_takes_the_first_free_number),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static int prepare(void **state)
     snprintf(link_path, sizeof link_path, "%s/link", folder);
     said[0] = '\0';
     note_to(keep);
-    OK(trust_write(path, "text", 4));
+    OK(trust_write(path, "text", 4, true));
     umask(before);
     return 0;
 }
@@ -66,7 +66,7 @@ static void test_what_is_made_is_the_users_alone(void **state)
     check_read(path);
     assert_true(trust_folder(folder));
     OK(trust_make(folder));
-    OK(trust_write(path, "text", 4));
+    OK(trust_write(path, "text", 4, true));
     assert_int_equal(mode_of(folder), 0700);
     assert_int_equal(mode_of(path), 0600);
     assert_string_equal(said, "");
@@ -95,7 +95,7 @@ static void test_folders_that_others_can_write(void **state)
         assert_int_equal(chmod(folder, modes[i]), 0);
         check_refused("cache is not used, for others can write to it (mode ");
         FAILS(ST_INPUT, "for others can write to it", trust_make(folder));
-        FAILS(ST_INPUT, "for others can write to it", trust_write(path, "", 0));
+        FAILS(ST_INPUT, "for others can write to it", trust_write(path, "", 0, true));
         said[0] = '\0';
         for (int k = 0; k < 3; k++)
             assert_false(trust_folder(folder));
@@ -140,16 +140,16 @@ static void test_what_is_not_there(void **state)
     assert_int_equal(unlink(path), 0);
     check_refused("cannot open ");
     assert_int_equal(mkdir(path, 0700), 0);
-    check_refused("file: not a file");
+    check_refused("file: it is a folder, not a file");
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(mkfifo(path, 0600), 0); /* and nobody waits for who writes into it */
-    check_refused("file: not a file");
-    OK(trust_write(path, "four and more", 13));
+    check_refused("file: it is a FIFO, not a file");
+    OK(trust_write(path, "four and more", 13, true));
     check_refused("13 bytes, more than the 10 allowed");
     assert_false(trust_folder(path));
     FAILS(ST_SYSTEM, "cannot make folder", trust_make(path));
     strcat(path, "/below-a-file");
-    FAILS(ST_SYSTEM, "cannot make folder", trust_write(path, "", 0));
+    FAILS(ST_SYSTEM, "cannot make folder", trust_write(path, "", 0, true));
     assert_false(trust_folder(path));
     assert_string_equal(said, "");
 }

@@ -43,7 +43,7 @@ static void put(const char *name, const char *text)
 {
     char path[256];
     snprintf(path, sizeof path, "%s/clutch/tune/%s", check_folder(), name);
-    OK(trust_write(path, text, strlen(text)));
+    OK(trust_write(path, text, strlen(text), true));
 }
 
 /* A file for `device` with these rows; another driver where it is not the exact one. */

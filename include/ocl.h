@@ -214,8 +214,12 @@ static inline struct ocl_arg ocl_f(double v)
 MUST_USE enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[2], const struct ocl_arg *args,
                          int n);
 
+/* Says that chains may take it: all it asks of where it is is get_global_id(), it has no local memory and no barrier.
+ * tests/rules checks the sources of those that say so. Others are launched alone. */
+void ocl_kernel_chains(struct ocl_kernel *k);
+
 /*
- * Between begin and end, a section, launches are gathered, and go to the device as one (cl/chain.cl): for CPUs with
+ * Between begin and end, a section, launches are gathered, and go to the device as one (cl/chain.cl): for x86 CPUs with
  * vectors, where each launch costs microseconds and threads start one by one. The results are the same. While the
  * device has work the end of a section may hold them back, for some sections to become one launch; any other call for
  * the queue sends them first. They are launched one by one, and the end is ocl_flush(), on other devices, in the first

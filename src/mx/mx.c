@@ -7,33 +7,34 @@ struct kernel_row {
     enum mx_op op;
     const char *file, *name;
     bool by_act; /* one variant an activation */
+    bool chains; /* ocl_kernel_chains() */
 };
 
 static const struct kernel_row kernels[KERNELS] = {
-    [K_ACT_FORWARD] = {MX_ACTIVATION, "activation", "act_forward", true},
-    [K_ACT_BACKWARD] = {MX_ACTIVATION, "activation", "act_backward", true},
-    [K_BIAS_ACT] = {MX_BIAS, "bias", "bias_act", true},
-    [K_BLEND] = {MX_BLEND, "blend", "blend", false},
-    [K_LABEL_ROWS] = {MX_LABEL_ROWS, "label_rows", "label_rows", false},
-    [K_COLUMN_PARTIAL] = {MX_COLUMNS, "columns", "column_partial", false},
-    [K_COLUMN_FINISH] = {MX_COLUMNS, "columns", "column_finish", false},
-    [K_ROW_SUM] = {MX_COLUMNS, "columns", "row_sum", false},
-    [K_BN_MOMENTS] = {MX_BATCHNORM, "batchnorm", "bn_moments", true},
-    [K_BN_BATCH] = {MX_BATCHNORM, "batchnorm", "bn_batch", true},
-    [K_BN_RUNNING] = {MX_BATCHNORM, "batchnorm", "bn_running", true},
-    [K_BN_BACKWARD_PARTIAL] = {MX_BATCHNORM, "batchnorm", "bn_backward_partial", true},
-    [K_BN_BACKWARD] = {MX_BATCHNORM, "batchnorm", "bn_backward", true},
-    [K_SOFTMAX_LOSS] = {MX_SOFTMAX, "softmax", "softmax_loss", false},
-    [K_SOFTMAX] = {MX_SOFTMAX, "softmax", "softmax", false},
-    [K_SQUARED_LOSS] = {MX_SQUARED_LOSS, "squared_loss", "squared_loss", false},
-    [K_SIMILARITY_ROWS] = {MX_SIMILARITY, "similarity", "similarity_rows", false},
-    [K_SIMILARITY_ERROR] = {MX_SIMILARITY, "similarity", "similarity_error", false},
-    [K_SIMILARITY_DELTA] = {MX_SIMILARITY, "similarity", "similarity_delta", false},
-    [K_DROPOUT] = {MX_DROPOUT, "dropout", "dropout", false},
-    [K_SGD] = {MX_OPTIMIZER, "optimizer", "sgd", false},
-    [K_ADAM] = {MX_OPTIMIZER, "optimizer", "adam", false},
-    [K_GATHER] = {MX_GATHER, "gather", "gather", false},
-    [K_FMA_CHAINS] = {MX_PEAK, "peak", "fma_chains", false},
+    [K_ACT_FORWARD] = {MX_ACTIVATION, "activation", "act_forward", true, true},
+    [K_ACT_BACKWARD] = {MX_ACTIVATION, "activation", "act_backward", true, true},
+    [K_BIAS_ACT] = {MX_BIAS, "bias", "bias_act", true, true},
+    [K_BLEND] = {MX_BLEND, "blend", "blend", false, true},
+    [K_LABEL_ROWS] = {MX_LABEL_ROWS, "label_rows", "label_rows", false, true},
+    [K_COLUMN_PARTIAL] = {MX_COLUMNS, "columns", "column_partial", false, true},
+    [K_COLUMN_FINISH] = {MX_COLUMNS, "columns", "column_finish", false, true},
+    [K_ROW_SUM] = {MX_COLUMNS, "columns", "row_sum", false, true},
+    [K_BN_MOMENTS] = {MX_BATCHNORM, "batchnorm", "bn_moments", true, true},
+    [K_BN_BATCH] = {MX_BATCHNORM, "batchnorm", "bn_batch", true, true},
+    [K_BN_RUNNING] = {MX_BATCHNORM, "batchnorm", "bn_running", true, true},
+    [K_BN_BACKWARD_PARTIAL] = {MX_BATCHNORM, "batchnorm", "bn_backward_partial", true, true},
+    [K_BN_BACKWARD] = {MX_BATCHNORM, "batchnorm", "bn_backward", true, true},
+    [K_SOFTMAX_LOSS] = {MX_SOFTMAX, "softmax", "softmax_loss", false, true},
+    [K_SOFTMAX] = {MX_SOFTMAX, "softmax", "softmax", false, true},
+    [K_SQUARED_LOSS] = {MX_SQUARED_LOSS, "squared_loss", "squared_loss", false, true},
+    [K_SIMILARITY_ROWS] = {MX_SIMILARITY, "similarity", "similarity_rows", false, true},
+    [K_SIMILARITY_ERROR] = {MX_SIMILARITY, "similarity", "similarity_error", false, true},
+    [K_SIMILARITY_DELTA] = {MX_SIMILARITY, "similarity", "similarity_delta", false, true},
+    [K_DROPOUT] = {MX_DROPOUT, "dropout", "dropout", false, true},
+    [K_SGD] = {MX_OPTIMIZER, "optimizer", "sgd", false, true},
+    [K_ADAM] = {MX_OPTIMIZER, "optimizer", "adam", false, true},
+    [K_GATHER] = {MX_GATHER, "gather", "gather", false, true},
+    [K_FMA_CHAINS] = {MX_PEAK, "peak", "fma_chains", false, false},
 };
 
 /* The widest vector that OpenCL C has and the device says it computes with; GPUs say 1 and work item by item. */
@@ -90,6 +91,8 @@ enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_k
         enum st s = ocl_kernel_get(m->queue, row->file, row->name, options, &m->kernel[which][act]);
         if (s != ST_OK)
             return s;
+        if (row->chains)
+            ocl_kernel_chains(m->kernel[which][act]);
     }
     *out = m->kernel[which][act];
     return ST_OK;

@@ -35,6 +35,8 @@ static enum st get_kernel(struct mx *m, struct gemm_how *how, int which, struct 
     if (!how->kernel[which]) {
         snprintf(options, sizeof options, "-DVEC=%d -DROWS=%d -DCOLS=%d", m->vec, rows_of(m, how), cols_of(m, how));
         s = ocl_kernel_get(m->queue, "gemm", name[which], options, &how->kernel[which]);
+        if (s == ST_OK)
+            ocl_kernel_chains(how->kernel[which]);
     }
     *out = how->kernel[which];
     return s;

@@ -132,6 +132,7 @@ static enum st get_kernel(struct mx *m, struct gemm_how *how, const struct gemm_
         enum st s = ocl_kernel_get(m->queue, "tile", "gemm_tile", options, k);
         if (s != ST_OK)
             return s;
+        ocl_kernel_chains(*k);
     }
     *out = *k;
     return ST_OK;

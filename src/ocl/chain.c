@@ -272,10 +272,16 @@ void chain_free(struct chain *c)
     mem_free(c);
 }
 
-/* Mesa's llvmpipe, which has no vectors, quietly ends a work-item after 65535 turns of loops in all: too few. */
+/* Where they were shown right, and cl/chain.cl has a clock. Mesa's llvmpipe, which has no vectors, quietly ends a
+ * work-item after 65535 turns of loops in all: too few. */
 bool ocl_has_chains(const struct ocl_device *d)
 {
+#if defined(__x86_64__)
     return d->facts.kind == OCL_CPU && d->facts.vector_width > 1;
+#else
+    (void)d;
+    return false;
+#endif
 }
 
 /* Not for the first sections, which may be the only ones: compiling a chain takes seconds, once. */

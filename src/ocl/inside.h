@@ -59,7 +59,7 @@ struct ocl_kernel {
     struct ocl_queue *queue;
     cl_kernel handle;
     size_t group_max;
-    bool launched;
+    bool launched, chains;
     const struct ocl_program *program;
     char name[64];
 };

@@ -224,6 +224,11 @@ out:
     return s;
 }
 
+void ocl_kernel_chains(struct ocl_kernel *k)
+{
+    k->chains = true;
+}
+
 static cl_int set_arg(cl_kernel kernel, cl_uint i, const struct ocl_arg *arg)
 {
     switch (arg->kind) {
@@ -245,7 +250,7 @@ enum st ocl_run(struct ocl_kernel *k, const size_t items[2], const size_t group[
 {
     if (items[0] == 0 || items[1] == 0)
         return ST_OK;
-    if (ocl_chain_open(k->queue))
+    if (k->chains && ocl_chain_open(k->queue))
         return chain_add(k, items, group, args, n);
     enum st s = chain_flush(k->queue);
     return s != ST_OK ? s : ocl_launch_now(k, items, group, args, n);

@@ -179,6 +179,21 @@ for kernel in cl/*.cl; do
     done
 done | rule 'kernels open with shapes, launch and a twin that exists'
 
+# Those that chains take become functions, of which get_global_id() is replaced and nothing else. "file name" of each:
+{
+    sed -n 's/^ *\[K_[A-Z_]*\] = {MX_[A-Z_]*, "\([a-z_]*\)", "\([a-z_]*\)", [a-z]*, true},.*/\1 \2/p' src/mx/mx.c
+    # shellcheck disable=SC2046 # no name holds a blank
+    sed -n 's/.*ocl_kernel_get([^"]*"\([a-z_]*\)".*/\1/p' $(grep -l 'ocl_kernel_chains(' src/mx/*.c | grep -v '/mx\.c$')
+} | sort -u >"$folder/chained"
+here='local|__local|barrier|(sub|work)_group_[a-z_]+|async_[a-z_]+|wait_group_events|get_work_dim'
+here="($here|get_[a-z_]*(local|group|enqueued)[a-z_]*|get_global_(size|offset|linear_id))"
+while read -r file name; do
+    grep -E "^cl/($file|common)\.cl:[0-9]+:(.*[^a-z0-9_])?$here([^a-z0-9_]|\$)" "$folder/code"
+    [ -z "$name" ] || grep -q "^kernel void $name(" "cl/$file.cl" ||
+        echo "cl/$file.cl: no line begins with kernel void $name("
+done <"$folder/chained" | rule 'kernels in chains ask for get_global_id() alone, without local memory or barriers'
+awk 'END { if (NR < 25) print "only " NR }' "$folder/chained" | rule 'kernels that chains take were found'
+
 # ---- text ----------------------------------------------------------------------------------------------------------
 
 xargs wc -l /dev/null <"$folder/texts" | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }' |

@@ -6,6 +6,7 @@
 #include "support/sources.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,8 @@ static void open_device(void)
     OK(ocl_kernel_get(queue, "mix", "square", "-DFACTOR=1", &kernel[2]));
     OK(ocl_kernel_get(queue, "mix", "last", "-DFACTOR=1", &kernel[3]));
     OK(ocl_kernel_get(queue, "mix", "halve", "-DFACTOR=1", &kernel[4]));
+    for (int k = 0; k < KERNELS; k++)
+        ocl_kernel_chains(kernel[k]);
     OK(ocl_wait(queue));
 }
 
@@ -225,6 +228,46 @@ static void test_more_than_a_chain_takes(void **state)
     (void)state;
     for (uint64_t seed = 100; seed < 103; seed++)
         check_same(seed, 4, 1500);
+}
+
+/* A ring of more buffers than a chain holds, each read and written by two kernels. */
+static uint64_t run_ring(void)
+{
+    enum { RING = 150, LONG = 200 };
+    static uint32_t some[LONG];
+    struct ocl_buf *ring[RING];
+    uint64_t hash = HASH_START;
+    for (uint32_t b = 0; b < RING; b++) {
+        OK(ocl_buf_create(device, sizeof some, &ring[b]));
+        for (uint32_t i = 0; i < LONG; i++)
+            some[i] = i * 31 + b;
+        OK(ocl_write(queue, ring[b], 0, sizeof some, some));
+        OK(ocl_wait(queue));
+    }
+    ocl_chain_begin(queue);
+    for (uint32_t b = 0; b < RING; b++)
+        OK(ocl_run(kernel[b % 2], (size_t[2]){LONG, 1}, (size_t[2]){64, 1},
+                   OCL_ARGS(ocl_u(LONG), ocl_u(b), ocl_f(10), ocl_b(ring[b]), ocl_b(ring[(b + 1) % RING]))));
+    OK(ocl_chain_end(queue, ST_OK));
+    for (int b = 0; b < RING; b++) {
+        OK(ocl_read(queue, ring[b], 0, sizeof some, some));
+        hash = hash_bytes(hash, (const char *)some, sizeof some);
+        ocl_buf_free(ring[b]);
+    }
+    return hash;
+}
+
+static void test_more_buffers_than_a_chain_holds(void **state)
+{
+    (void)state;
+    setenv("CLUTCH_CHAIN", "off", 1);
+    open_device();
+    uint64_t want = run_ring();
+    setenv("CLUTCH_CHAIN", "on", 1);
+    open_device();
+    uint64_t before = ocl_counts().launches;
+    assert_true(run_ring() == want);
+    assert_in_range(ocl_counts().launches - before, ocl_has_chains(device) ? 3 : 150, ocl_has_chains(device) ? 4 : 150);
 }
 
 /* The same section again and again, with few numbers that change, and at times with many. */
@@ -385,6 +428,81 @@ static void test_a_failed_section_is_dropped(void **state)
     assert_int_equal(launches_of(1), 1); /* and it goes on */
 }
 
+/* A work-item leaves where its core does something else. Where that is often so, chains become short, so that what a
+ * core misses is little; and long again when it is over. */
+static void test_chains_get_short_where_cores_are_busy(void **state)
+{
+    (void)state;
+    static const char entry[] = "    const uint turn_size = OPS_MAX * 2 * APART;\n", patience[] = "PATIENCE 500000";
+    char *good, busy[SOURCE_MAX];
+    size_t len;
+    uint32_t word;
+    OK(file_read("cl/chain.cl", SOURCE_MAX, &good, &len));
+    const char *at = strstr(good, entry);
+    assert_non_null(at);
+    at += strlen(entry);
+    char *ticks = strstr(good, patience);
+    assert_non_null(ticks);
+    memcpy(ticks + strlen(patience) - 6, "9e15f ", 6); /* whatever else this machine does, nobody leaves for it */
+    /* says so of the first 20 launches, while a buffer that nothing else uses counts on */
+    int n = snprintf(busy, sizeof busy, "%.*s    if (get_global_id(0) == 0 && list[8191]++ < 20)\n"
+                     "        atomic_add(state + 2 * turn_size, 5);\n%s", (int)(at - good), good, at);
+    mem_free(good);
+    assert_in_range(n, 1, sizeof busy - 1);
+    sources_put("chain.cl", busy);
+    open_device();
+    if (!ocl_has_chains(device))
+        skip();
+    assert_in_range(launches_of(16), 5, 6); /* nothing was asked yet: 1, 2, 4, 8 sections, and what is left */
+    OK(ocl_read(queue, buf[0], 0, sizeof word, &word));
+    assert_int_equal(launches_of(16), 16);
+    OK(ocl_read(queue, buf[0], 0, sizeof word, &word));
+    assert_int_equal(launches_of(4), 4); /* it was busy all the same, and is no more */
+    static const int most[] = {2, 4, 8, 8};
+    for (size_t i = 0; i < COUNT_OF(most); i++) {
+        int launches = 0;
+        OK(ocl_read(queue, buf[0], 0, sizeof word, &word));
+        for (int sections = 0, due = 1; sections < 16; due = 2 * due < most[i] ? 2 * due : most[i], launches++)
+            sections += due;
+        assert_int_equal(launches_of(16), launches);
+    }
+}
+
+/* What has not said that chains may take it is launched alone, between chains. */
+static void test_a_kernel_that_chains_may_not_take(void **state)
+{
+    (void)state;
+    static const char turn[] =
+        "kernel void turn(global uint *x, global uint *y)\n"
+        "{\n"
+        "    local uint all[64];\n"
+        "    all[get_local_id(0)] = x[get_global_id(0)];\n"
+        "    barrier(CLK_LOCAL_MEM_FENCE);\n"
+        "    y[get_global_id(0)] = all[get_local_size(0) - 1 - get_local_id(0)];\n"
+        "}\n";
+    struct ocl_kernel *k;
+    uint32_t in[64], out[64];
+    sources_put("turn.cl", turn);
+    open_device();
+    for (uint32_t i = 0; i < 64; i++)
+        in[i] = 7 * i + 1;
+    OK(ocl_write(queue, buf[0], 0, sizeof in, in));
+    OK(ocl_kernel_get(queue, "turn", "turn", "", &k));
+    uint64_t before = ocl_counts().launches;
+    ocl_chain_begin(queue);
+    run_mix(0, 64, 1, 0, 1);
+    run_mix(0, 64, 1, 1, 2);
+    for (int i = 0; i < 2; i++)
+        OK(ocl_run(k, (size_t[2]){64, 1}, (size_t[2]){64, 1}, OCL_ARGS(ocl_b(buf[3 * i]), ocl_b(buf[3]))));
+    run_mix(0, 64, 1, 3, 4);
+    run_mix(0, 64, 1, 4, 5);
+    OK(ocl_chain_end(queue, ST_OK));
+    OK(ocl_read(queue, buf[3], 0, sizeof out, out));
+    assert_memory_equal(in, out, sizeof in); /* there and back */
+    assert_int_equal(ocl_counts().launches - before, ocl_has_chains(device) ? 4 : 6);
+    assert_null(strstr(sources_notes(), "one by one"));
+}
+
 /* ---- what may go wrong ------------------------------------------------------------------------------------------- */
 
 static void test_without_the_program(void **state)
@@ -415,6 +533,7 @@ static void test_a_kernel_it_cannot_take(void **state)
     open_device();
     OK(ocl_zero(queue, buf[0], 0, sizeof got));
     OK(ocl_kernel_get(queue, "odd", "odd", "", &k));
+    ocl_kernel_chains(k);
     ocl_chain_begin(queue);
     for (int i = 0; i < 5; i++)
         OK(ocl_run(k, (size_t[2]){2, 1}, (size_t[2]){1, 1}, OCL_ARGS(ocl_b(buf[0]))));
@@ -434,6 +553,9 @@ int main(void)
         CHAIN_TEST(test_same_results),
         CHAIN_TEST(test_numbers_too_small),
         CHAIN_TEST(test_more_than_a_chain_takes),
+        CHAIN_TEST(test_more_buffers_than_a_chain_holds),
+        CHAIN_TEST(test_chains_get_short_where_cores_are_busy),
+        CHAIN_TEST(test_a_kernel_that_chains_may_not_take),
         CHAIN_TEST(test_lists_that_change),
         CHAIN_TEST(test_buffers_come_and_go),
         CHAIN_TEST(test_sections_become_launches),

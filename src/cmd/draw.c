@@ -81,13 +81,12 @@ static void wish(const struct wishes *w, struct drawing *d)
     d->side_max = (int)w->side;
 }
 
-static enum st make_folders(const struct drawing *d)
+/* Lets go of the folder drawn into; a failure that came before the first picture takes it back. */
+static void close_folder(struct store_run *into, enum st s)
 {
-    char path[PATH_MAX];
-    enum st s = drawing_path(d, "pictures", path);
-    if (s == ST_OK && dir_make(path) != ST_OK)
-        s = st_fail(ST_INPUT, "%s", st_message()); /* the user's choice of place */
-    return s;
+    if (s != ST_OK)
+        store_run_abandon(into);
+    store_run_free(into);
 }
 
 static enum st print(const struct drawing *d, const struct wishes *w)
@@ -160,6 +159,8 @@ static enum st draw_folder(const struct wishes *w)
     struct data_set *set = NULL;
     struct drawing d = {0};
     struct draw_test test = {.model = model};
+    struct store_run *into = NULL;
+    const char *folder = w->out ? w->out : run;
     if (w->input)
         TRY(st_fail(ST_INPUT, "--input is for FILE.safetensors: a run knows its pictures"));
     TRY(run_facts_read(run, &facts));
@@ -168,18 +169,19 @@ static enum st draw_folder(const struct wishes *w)
     TRY(store_path(run, "model.safetensors", model, sizeof model));
     if (!file_exists(model))
         TRY(st_fail(ST_INPUT, "%s has no model.safetensors, which is written after each epoch", run));
+    TRY(store_run_open(folder, &into)); /* which is refused while the run trains, unless it is another */
     TRY(metrics_read(run, &metrics));
     if (!w->no_data)
         TRY(open_test(w, &facts, &hold, &test, &set));
-    drawing_of_run(run, w->out ? w->out : run, &facts, (int)metrics_last(metrics, "epoch"), &d);
+    drawing_of_run(run, folder, &facts, (int)metrics_last(metrics, "epoch"), &d);
     wish(w, &d);
-    TRY(make_folders(&d));
     TRY(draw_run(&d, w->positional + 1, w->runs - 1));
     if (!w->no_data)
         TRY(draw_tested(&d, &test));
     TRY(draw_page(&d));
     TRY(print(&d, w));
 out:
+    close_folder(into, s);
     json_decref(metrics);
     drawing_close(&d);
     data_free(set);
@@ -213,6 +215,7 @@ static enum st draw_tensors(const struct wishes *w)
     enum st s = ST_OK;
     char folder[PATH_MAX];
     struct store_file *file = NULL;
+    struct store_run *into = NULL;
     struct drawing d = {.epoch = -1, .origin = w->positional[0], .folder = w->out ? w->out : folder};
     if (w->runs > 1)
         TRY(st_fail(ST_INPUT, "%s: one file of tensors at a time, and no runs beside it", w->positional[1]));
@@ -223,11 +226,12 @@ static enum st draw_tensors(const struct wishes *w)
     TRY(store_tensors_open(w->positional[0], &file));
     if (!has_matrix(&d, file))
         TRY(st_fail(ST_INPUT, "%s has no tensor of two dimensions or more", w->positional[0]));
-    TRY(make_folders(&d));
+    TRY(store_run_open(d.folder, &into));
     TRY(draw_weights(&d, &owner_net, store_tensors_at(file, 0), store_tensors_count(file)));
     TRY(draw_page(&d));
     TRY(print(&d, w));
 out:
+    close_folder(into, s);
     drawing_close(&d);
     store_tensors_close(file);
     return s;

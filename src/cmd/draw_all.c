@@ -77,14 +77,27 @@ static int all_notes(const struct drawing *d, const struct store_note *notes, in
     return k;
 }
 
+/* Names of tensors become names of files, and come from a file that anybody may have written: no way out of pictures/.
+ * */
+static void keep_in_pictures(const char *file, char *out, size_t size)
+{
+    size_t start = strlen("pictures/");
+    snprintf(out, size, "%s", file);
+    for (size_t i = start; i < strlen(out); i++)
+        if (out[i] == '/' || (unsigned char)out[i] < ' ' || out[i] == 0x7f)
+            out[i] = '_';
+}
+
 /* Of `motion` where that is not NULL, else of `image`. */
 static enum st write_picture(struct drawing *d, struct picture p, const struct store_picture *image,
                              const struct store_motion *motion, const struct store_note *notes, int n)
 {
     enum st s = ST_OK;
-    char path[PATH_MAX], room[2][24];
+    char path[PATH_MAX], name[NAME_MAX], room[2][24];
     struct store_note all[NOTES_MAX];
     int count = all_notes(d, notes, n, all, room);
+    keep_in_pictures(p.file, name, sizeof name);
+    p.file = name;
     TRY(drawing_path(d, p.file, path));
     TRY(motion ? store_apng_write(path, motion, all, count) : store_png_write(path, image, all, count));
     p.w = image->w;

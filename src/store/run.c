@@ -211,7 +211,8 @@ static enum st remove_in(const struct store_run *run, const char *folder)
         for (size_t k = 0; k < n && strcmp(written[i].folder, folder) == 0; k++)
             if (fnmatch(written[i].pattern, names[k], 0) == 0) {
                 TRY(store_path(sub, names[k], file, sizeof file));
-                TRY(file_remove(file));
+                if (file_kind(file) != FILE_FOLDER) /* which no run makes by such a name */
+                    TRY(file_remove(file));
             }
 out:
     arena_free(&arena);

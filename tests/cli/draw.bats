@@ -34,10 +34,12 @@ look()
 }
 
 @test "pictures that cannot be written: a note, and training goes on" {
-    mkdir run && touch run/snapshots
+    mkdir -p run/snapshots/epoch-00001.safetensors run/pictures/curves.png
+    echo '{"clutch": ""}' >run/run.json
     run --separate-stderr "$CLUTCH" train "$NET" --data digits --limit 128 --epochs 2 --out run --force
     [ "$status" = 0 ] && [ -s run/model.safetensors ] && [ "$(wc -l <run/metrics.jsonl)" = 2 ]
-    [[ $(complaints) == *' frames of weights were not kept or drawn; the first: '*run/snapshots* ]]
+    [[ $(complaints) == *' 1 of 3 frames of weights were not kept or drawn; the first: '*run/snapshots/epoch-00001* ]]
+    [[ $(complaints) == *' pictures were not drawn: '*run/pictures/curves.png* ]]
 }
 
 @test "draw adds what the net makes of the test set" {

@@ -135,6 +135,8 @@ door 'jansson in src/store, src/cmd and src/mx/tuning_file.c' "${header}jansson"
     'src/store/|src/cmd/|src/mx/tuning_file\.c:'
 door 'malloc and free in src/base' \
     "$word((m|c|re|aligned_)alloc|posix_memalign|free|strn?dup|v?asprintf|getline|getdelim) *\(" 'src/base/'
+files='(fd|f|fre|gz)?open(at|dir)?|creat|mk(dir|fifo|nod)(at)?|mk[sd]temps?|(un|sym)?link(at)?|rename(at)?|rmdir|remove'
+door 'files are opened, made and removed in src/base' "$word($files|f?truncate|tmpfile) *\(" 'src/base/'
 door 'print and exit in src/cmd' \
     "$word(stdout|stderr|((v?printf|puts|putchar|perror|exit|_exit|_Exit|quick_exit|abort|assert) *\())" \
     'src/cmd/|src/main\.c:'

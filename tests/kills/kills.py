@@ -60,8 +60,8 @@ def told(what, at, after):
 
 
 class Trial:
-    """One run under a plan of disturbances: ('point', N, None), ('moment', seconds, after), which kills too, or (signal,
-    seconds, after); so long after the start or, with a file named, after that is there."""
+    """One run under a plan of disturbances: ('point', N, None), ('moment', seconds, after), which kills too, or
+    (signal, seconds, after); so long after the start or, with a file named, after that is there."""
 
     def __init__(self, mode, folder, plan):
         self.mode, self.folder, self.plan = mode, folder, list(plan)

@@ -216,7 +216,8 @@ class Soak:
         growth = '' if self.most_growth is None else f', short ones {self.most_growth:+d} KiB at most'
         ends = ', '.join(f'{n} {name}' for name, n in self.ends.items())
         return (f'{self.epochs} epochs in {self.lives} processes ({ends}); '
-                f'{self.rss} KiB resident at most, {rise}{growth}; {self.descriptors} descriptors, {self.threads} threads')
+                f'{self.rss} KiB resident at most, {rise}{growth}; {self.descriptors} descriptors, '
+                f'{self.threads} threads')
 
 
 def options():

@@ -7,7 +7,7 @@
 
 #include "nn.h"
 
-enum { PLAN_DEVICES_MAX = 64, PLAN_MODULES_MAX = 64, PLAN_LABEL_MAX = 360 };
+enum { PLAN_DEVICES_MAX = 64, PLAN_MODULES_MAX = 64, PLAN_LABEL_MAX = 360, PLAN_FOLDER_MAX = 4096 };
 
 /* A place for a module: a device, or an emulated one that shares it with others. */
 struct plan_device {
@@ -42,12 +42,25 @@ struct plan_costs {
 /* Zeros for a net of so many layers on so many devices. Caller frees. */
 MUST_USE enum st plan_costs_new(int layers, int devices, int batch, struct plan_costs *out);
 void plan_costs_free(struct plan_costs *c); /* accepts one of zeros */
+/*
+ * Figures that were measured are kept, a file a net and device in the user's configuration folder, and used again: what
+ * is chosen by them is then chosen again, until somebody wants them fresh. A file holds all that they depend on (layers
+ * and cuts, device and driver, batch, optimizer, what products are computed with), which is compared whole. One that is
+ * damaged, or another's, is named in a note, passed over and replaced.
+ */
+struct plan_kept {
+    bool fresh;          /* wish: measure anew, and replace what is kept */
+    const char *version; /* wish: of the program, for the files */
+    char folder[PLAN_FOLDER_MAX]; /* where they are; "" where there is no place for them */
+    char date[16];       /* the day that the oldest of the figures were measured on */
+    bool kept;           /* all are there now; else why not was told in a note */
+};
 /* Measures each kind of layer once on each kind of device (equal parts of one device, and emulated devices that share
- * one, are measured once, with nothing else going on there); emulated costs are the real ones times the slowness. Takes
- * about half a second a device. `optimizer` as nn_optimizer_find() knows it. coupling_macs is left at zero, for the
- * caller to fill. Caller frees. WAITS. */
+ * one, are measured once, with nothing else going on there), or takes what is kept; emulated costs are the real ones
+ * times the slowness. Takes about half a second a device. `optimizer` as nn_optimizer_find() knows it. `kept` NULL:
+ * nothing is read or left. coupling_macs is left at zero, for the caller to fill. Caller frees. WAITS. */
 MUST_USE enum st plan_measure(const struct nn_net *net, const struct plan_device *devices, int n, int batch,
-                              const char *optimizer, struct plan_costs *out);
+                              const char *optimizer, struct plan_kept *kept, struct plan_costs *out);
 
 /* ---- placement --------------------------------------------------------------------------------------------------- */
 

@@ -186,8 +186,9 @@ out:
 static enum st place(struct compare *c)
 {
     enum st s = ST_OK;
-    struct modules_wish wish = {.devices = c->devices, .optimizer = c->options.optimizer, .modules = c->modules,
-                                .queue = c->queue, .batch = c->options.batch, .no_tune = c->no_tune, .figures = true};
+    struct modules_wish wish = {.devices = c->devices, .optimizer = c->options.optimizer, .cuts = c->cuts,
+                                .queue = c->queue, .batch = c->options.batch, .no_tune = c->no_tune,
+                                .fresh = c->fresh, .figures = true};
     TRY(modules_open(c->net, &wish, &c->where));
     if (c->where.split) {
         nn_net_free(c->net);
@@ -238,7 +239,7 @@ static enum st compare(struct compare *c)
         drop_couplings(c);
     TRY(try_rows(c));
     if (!c->json)
-        compare_head(c);
+        TRY(compare_head(c));
     TRY(run_rows(c));
     TRY(compare_show(c));
 out:
@@ -270,7 +271,10 @@ static enum st run(int argc, char **argv)
          "fashion-mnist, mnist, digits, or a folder: IDX files, or PNGs in a folder a class"},
         {"--devices", ARG_TEXT, &c.devices, "SPEC",
          "as in train, where modules go: 0:0/2, 0:0,1:0, virtual:4@8 (the best one)"},
-        {"--modules", ARG_WHOLE, &c.modules, "N", "cut the net into N modules, a device each (as many as pay)"},
+        {"--modules", ARG_WHOLE, &c.cuts.modules, "N", "cut the net into N modules, a device each (as many as pay)"},
+        {"--cuts", ARG_TEXT, &c.cuts.cuts, "LIST", "cut before these layers, with commas (as is measured)"},
+        {"--on", ARG_TEXT, &c.cuts.on, "LIST", "device of each module, 0 for the first of --devices (as is measured)"},
+        {"--fresh", ARG_FLAG, &c.fresh, NULL, "measure anew where modules go, and not by what was kept before"},
         {"--couplings", ARG_TEXT, &c.couplings, "LIST",
          "with commas (exact,exact micro=4,csg,sg,local,predsim,none); the net on one device always"},
         {"--seeds", ARG_TEXT, &c.seeds_word, "LIST", "with commas: each coupling trains with each (1)"},

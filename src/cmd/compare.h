@@ -21,9 +21,10 @@ struct compare_row {
 
 struct compare {
     const char *net_word, *data, *devices, *couplings, *seeds_word, *optimizer, *schedule;
-    int64_t modules, queue, epochs, batch, limit, validation;
+    struct cuts_wish cuts;
+    int64_t queue, epochs, batch, limit, validation;
     double target; /* accuracy to reach; 0: half a point below what exact ends with */
-    bool json, no_tune;
+    bool json, no_tune, fresh;
     struct train_options options;
     int64_t seed[COMPARE_SEEDS_MAX];
     int seeds;
@@ -40,7 +41,7 @@ struct compare {
 
 /* The table, or JSON. */
 MUST_USE enum st compare_show(const struct compare *c);
-void compare_head(const struct compare *c);
+MUST_USE enum st compare_head(const struct compare *c);
 /* While it runs, a line a seed. */
 void compare_progress(const struct compare *c, const struct compare_row *r, int seed);
 

@@ -82,8 +82,10 @@ static bool any_emulated(const struct compare *c)
     return false;
 }
 
-void compare_head(const struct compare *c)
+enum st compare_head(const struct compare *c)
 {
+    struct text places = {0};
+    modules_show(&c->where, c->net, &places);
     printf("%s on %s: batch %d, %s %g (%s), %d epoch%s, %d seed%s, accuracy on the %s\n", c->net->origin, c->set->name,
            c->options.batch, c->options.optimizer, c->options.lr, c->options.schedule, c->options.epochs,
            c->options.epochs == 1 ? "" : "s", c->seeds,
@@ -93,7 +95,7 @@ void compare_head(const struct compare *c)
         printf("module %d: layers %d to %d on %s\n", k, s->first, s->first + s->count - 1,
                c->where.hold.device[c->where.placement.on[k]].label);
     }
-    printf("one device: %s\n", c->single->label);
+    printf("%sone device: %s\n", places.s ? places.s : "", c->single->label);
     if (c->net->section_count == 1)
         printf("nothing to couple: the net has no cuts, and %s; --modules N cuts it (clutch plan tells what to expect)"
                "\n",
@@ -102,6 +104,9 @@ void compare_head(const struct compare *c)
         printf("EMULATED devices share a real one: times are those of the emulation, not of hardware\n");
     printf("\n");
     fflush(stdout);
+    enum st s = text_status(&places);
+    text_free(&places);
+    return s;
 }
 
 void compare_progress(const struct compare *c, const struct compare_row *r, int seed)
@@ -203,8 +208,8 @@ static json_t *place_json(const struct compare *c, int k)
 {
     const struct nn_section *s = &c->net->section[k];
     const struct plan_device *d = &c->where.hold.device[c->where.placement.on[k]];
-    return json_pack("{s:i, s:i, s:s, s:b}", "first", s->first, "layers", s->count, "device", d->label, "emulated",
-                     d->emulation.slowness > 0);
+    return json_pack("{s:i, s:i, s:s, s:i, s:b}", "first", s->first, "layers", s->count, "device", d->label, "place",
+                     c->where.placement.on[k], "emulated", d->emulation.slowness > 0);
 }
 
 static json_t *seeds_json(const struct compare *c)

@@ -82,16 +82,41 @@ MUST_USE enum st devices_resolve_on(const struct devices_hold *h, const struct n
 /* Couplings as train_couplings() tells them; in a net without cuts, out[0] is what its cuts would be. */
 MUST_USE enum st couplings_of(const struct nn_net *net, const char *words, struct sg_spec out[PLAN_MODULES_MAX]);
 /* What a coupling would cost at each place for a cut. spec: as couplings_of() gives them. */
-/* ST_INPUT where a net's cuts and --modules, 0 for as many as pay, do not go together. */
-MUST_USE enum st modules_check(const struct nn_net *net, int64_t modules);
 void couplings_cost(const struct nn_net *net, const struct sg_spec *spec, struct plan_costs *costs);
+
+/* --modules (0: as many as pay), --cuts and --on (NULL: not given), read and checked against each other and a net. */
+struct cuts_wish {
+    const char *cuts, *on;
+    int64_t modules;
+};
+struct cuts {
+    struct nn_net *split; /* the net with the cuts of --cuts; NULL: as it is. Caller frees */
+    int modules;          /* 0: as many as pay */
+    int on_count, on[PLAN_MODULES_MAX];
+};
+/* ST_INPUT where wishes and net contradict each other. `couple` goes behind the cuts, as in nn_net_split(). */
+MUST_USE enum st cuts_open(const struct nn_net *net, const struct cuts_wish *w, const char *couple, struct cuts *out);
+/* What that and the net (c->split where there is one) leave to choose on these devices; wish.micro_batches is the
+ * caller's. ST_INPUT where a device is not here, or it cannot be had. */
+struct cuts_demand {
+    struct plan_wish wish; /* points to those below */
+    int cut[PLAN_MODULES_MAX], pinned[PLAN_MODULES_MAX];
+};
+MUST_USE enum st cuts_demand(const struct cuts *c, const struct devices_hold *h, const struct nn_net *net,
+                             struct cuts_demand *d);
+/* The options that repeat a placement: "--cuts 15,31 --on 0,1,2". first: the layers that begin its modules; NULL: cuts
+ * stand in the net. */
+void cuts_show(const int *first, const int *on, int modules, struct text *out);
+/* "measured on 2026-11-28, kept in FOLDER; --fresh measures anew" */
+void kept_show(const struct plan_kept *kept, struct text *out);
 
 struct modules_wish {
     const char *devices, *couple; /* NULL: the best device; as the net says */
     const char *optimizer;
-    int64_t modules, queue;       /* 0: as many as pay; messages a mailbox holds */
+    struct cuts_wish cuts;
+    int64_t queue;                /* messages a mailbox holds */
     int batch;
-    bool lockstep, no_tune;
+    bool lockstep, no_tune, fresh;
     bool figures;                 /* of what to expect, wanted even where there is nothing to choose */
     const int *on;                /* (PLAN_MODULES_MAX) the devices of the net's modules, as an earlier run had them;
                                      NULL, or one is not here: to be planned */
@@ -103,9 +128,15 @@ struct modules {
     struct train_placement placement;
     struct nn_net *split; /* the net with the cuts that were chosen; NULL: there was nothing to choose */
     struct plan plan;     /* modules 0: there was nothing to choose */
+    bool cut;             /* cuts are not the net's own */
+    bool measured;        /* the choice is by measured figures: */
+    struct plan_kept kept;
 };
 /* Opens, tunes and plans. ST_INPUT where wishes and net contradict each other. Caller closes, before the net. */
 MUST_USE enum st modules_open(const struct nn_net *net, const struct modules_wish *w, struct modules *out);
+/* The line that tells where modules go, as the options that repeat it, and where that is from. Nothing where one device
+ * trains the whole net and there is no other. net: with all cuts. */
+void modules_show(const struct modules *m, const struct nn_net *net, struct text *out);
 void modules_close(struct modules *m); /* accepts one of zeros */
 /* Opens the training of `net`, m->split where there is one: by the loop where it is one module on a real device. */
 MUST_USE enum st modules_train(const struct modules *m, const struct nn_net *net, const struct train_options *options,

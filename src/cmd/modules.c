@@ -20,23 +20,6 @@ void couplings_cost(const struct nn_net *net, const struct sg_spec *spec, struct
     }
 }
 
-enum st modules_check(const struct nn_net *net, int64_t modules)
-{
-    enum st s = ST_OK;
-    TRY(args_check("--modules", modules, 0, PLAN_MODULES_MAX));
-    if (net->section_count > PLAN_MODULES_MAX)
-        TRY(st_fail(ST_INPUT, "%s: cuts make %d modules, %d are the most", net->origin, net->section_count,
-                    PLAN_MODULES_MAX));
-    if (net->section_count > 1 && modules > 0 && modules != net->section_count)
-        TRY(st_fail(ST_INPUT, "%s: cuts make %d modules, --modules asks for %lld: leave one of them out", net->origin,
-                    net->section_count, (long long)modules));
-    if (net->section_count == 1 && net->section[0].on[0] && modules > 1)
-        TRY(st_fail(ST_INPUT, "%s:%d: on '%s' in a net without cuts says nothing of %lld modules: put cuts, or leave "
-                    "it out", net->origin, net->section[0].on_line, net->section[0].on, (long long)modules));
-out:
-    return s;
-}
-
 /* The plan's choice becomes the placement; cuts that it chose go into the net's text. */
 static enum st take_plan(struct modules *m, const struct nn_net *net, const char *couple)
 {
@@ -47,51 +30,25 @@ static enum st take_plan(struct modules *m, const struct nn_net *net, const char
         if (k > 0)
             at[k - 1] = m->plan.module[k].first;
     }
-    if (net->section_count == 1 && m->plan.modules > 1)
+    if (net->section_count == 1 && m->plan.modules > 1) {
         TRY(nn_net_split(net, at, m->plan.modules - 1, couple ? couple : "csg", &m->split));
+        m->cut = true;
+    }
 out:
     return s;
 }
 
 /* Whether the net's cuts and words, or its being on the only device, leave nothing to choose; then that is taken. */
-static bool take_pinned(struct modules *m, const struct nn_net *net, const int *pinned)
+static bool take_pinned(struct modules *m, const struct nn_net *net, const struct cuts_demand *d)
 {
+    if (d->wish.modules > net->section_count)
+        return false;
     for (int k = 0; k < net->section_count; k++) {
-        m->placement.on[k] = m->hold.n == 1 ? 0 : pinned[k];
+        m->placement.on[k] = m->hold.n == 1 ? 0 : d->pinned[k];
         if (m->placement.on[k] < 0)
             return false;
     }
     return true;
-}
-
-static enum st plan_modules(struct modules *m, const struct nn_net *net, const struct modules_wish *w)
-{
-    enum st s = ST_OK;
-    int cuts[PLAN_MODULES_MAX], pinned[PLAN_MODULES_MAX];
-    struct plan_costs costs = {0};
-    struct plan_wish wish = {.modules = (int)w->modules, .micro_batches = sg_micro_batches(&m->placement.coupling[0])};
-    TRY(devices_resolve_on(&m->hold, net, pinned));
-    if (net->section_count > 1) {
-        for (int k = 1; k < net->section_count; k++)
-            cuts[k - 1] = net->section[k].first;
-        wish.modules = net->section_count;
-        wish.cuts = cuts;
-        wish.pinned = pinned;
-    } else if (pinned[0] >= 0) {
-        wish.modules = 1;
-        wish.pinned = pinned;
-    }
-    TRY(plan_check(net, m->hold.n, &wish));
-    bool told = w->figures && (m->hold.n > 1 || net->section_count > 1);
-    if (take_pinned(m, net, pinned) && !told)
-        return ST_OK;
-    TRY(plan_measure(net, m->hold.device, m->hold.n, w->batch, w->optimizer, &costs));
-    couplings_cost(net, m->placement.coupling, &costs);
-    TRY(plan_choose(net, &costs, &wish, &m->plan));
-    TRY(take_plan(m, net, w->couple));
-out:
-    plan_costs_free(&costs);
-    return s;
 }
 
 /* The places of an earlier run, where all of them are here. */
@@ -104,11 +61,52 @@ static bool take_places(struct modules *m, const struct nn_net *net, const int *
     return true;
 }
 
-enum st modules_open(const struct nn_net *net, const struct modules_wish *w, struct modules *m)
+static enum st plan_modules(struct modules *m, const struct nn_net *net, const struct cuts_demand *d,
+                            const struct modules_wish *w)
 {
     enum st s = ST_OK;
-    *m = (struct modules){0};
-    TRY(modules_check(net, w->modules));
+    struct plan_costs costs = {0};
+    TRY(plan_measure(net, m->hold.device, m->hold.n, w->batch, w->optimizer, &m->kept, &costs));
+    couplings_cost(net, m->placement.coupling, &costs);
+    TRY(plan_choose(net, &costs, &d->wish, &m->plan));
+    TRY(take_plan(m, net, w->couple));
+out:
+    plan_costs_free(&costs);
+    return s;
+}
+
+/* All modules on their places; what is refused is refused before anything is measured. */
+static enum st place_modules(struct modules *m, const struct nn_net *net, const struct cuts *cuts,
+                             const struct modules_wish *w)
+{
+    enum st s = ST_OK;
+    struct cuts_demand d = {.wish.micro_batches = sg_micro_batches(&m->placement.coupling[0])};
+    bool again = w->on && take_places(m, net, w->on), told = false;
+    if (!again) {
+        TRY(cuts_demand(cuts, &m->hold, net, &d));
+        m->measured = !take_pinned(m, net, &d);
+        told = m->measured || (w->figures && (m->hold.n > 1 || net->section_count > 1));
+    }
+    if (w->fresh && !told)
+        TRY(st_fail(ST_INPUT, "--fresh has nothing to measure: the net, its one device, or --cuts and --on leave "
+                    "nothing to choose"));
+    for (int i = 0; i < m->hold.n; i++)
+        TRY(tune_at_first_use(m->hold.device[i].device, w->no_tune));
+    if (told)
+        TRY(plan_modules(m, net, &d, w));
+out:
+    return s;
+}
+
+enum st modules_open(const struct nn_net *whole, const struct modules_wish *w, struct modules *m)
+{
+    enum st s = ST_OK;
+    struct cuts cuts;
+    *m = (struct modules){.kept = {.fresh = w->fresh, .version = cmd_version()}};
+    TRY(cuts_open(whole, &w->cuts, w->couple, &cuts));
+    m->split = cuts.split;
+    m->cut = cuts.split != NULL;
+    const struct nn_net *net = m->split ? m->split : whole;
     TRY(args_check("--queue", w->queue, 1, TRAIN_QUEUE_MAX));
     TRY(couplings_of(net, w->couple, m->placement.coupling));
     TRY(devices_open(w->devices, &m->hold));
@@ -116,16 +114,33 @@ enum st modules_open(const struct nn_net *net, const struct modules_wish *w, str
     m->placement.device_count = m->hold.n;
     m->placement.lockstep = w->lockstep;
     m->placement.queue = (int)w->queue;
-    for (int i = 0; i < m->hold.n; i++)
-        TRY(tune_at_first_use(m->hold.device[i].device, w->no_tune));
-    if (!w->on || !take_places(m, net, w->on))
-        TRY(plan_modules(m, net, w));
+    TRY(place_modules(m, net, &cuts, w));
     if (m->split)
         TRY(couplings_of(m->split, w->couple, m->placement.coupling));
 out:
     if (s != ST_OK)
         modules_close(m);
     return s;
+}
+
+void modules_show(const struct modules *m, const struct nn_net *net, struct text *out)
+{
+    struct text words = {0};
+    int first[PLAN_MODULES_MAX];
+    if (m->hold.n == 1 && net->section_count == 1)
+        return;
+    for (int k = 0; k < net->section_count; k++)
+        first[k] = net->section[k].first;
+    cuts_show(m->cut ? first : NULL, m->placement.on, net->section_count, &words);
+    text_add(out, "%s %s", m->cut ? "cuts:  " : "places:", words.s ? words.s : "");
+    if (m->measured) {
+        text_add(out, " (");
+        kept_show(&m->kept, out);
+        text_add(out, ")");
+    }
+    text_add(out, "\n");
+    out->failed = out->failed || words.failed;
+    text_free(&words);
 }
 
 void modules_close(struct modules *m)

@@ -8,8 +8,8 @@
 struct placement {
     struct devices_hold hold;
     struct plan_costs costs;
-    struct plan_wish wish;
-    int pinned[PLAN_MODULES_MAX];
+    struct cuts_demand demand;
+    struct plan_kept kept;
     struct plan plan, more; /* more: with two modules, where one was chosen for more do not pay */
     bool has_more;
 };
@@ -17,11 +17,12 @@ struct placement {
 struct work {
     const char *devices, *couple;
     struct train_options options; /* batch and optimizer */
-    int64_t modules;
-    bool json, no_tune;
-    struct nn_net *net;
+    struct cuts_wish wish;
+    bool json, no_tune, fresh;
+    struct nn_net *net;          /* with the cuts of --cuts */
+    struct cuts cuts;
+    bool cut;                    /* by --cuts */
     struct sg_spec spec[PLAN_MODULES_MAX]; /* of the cut behind each section; without cuts, the first is of all */
-    int cuts[PLAN_MODULES_MAX];  /* of the net */
     struct placement here;       /* as --devices says */
     struct placement other;      /* of one CPU, the other way: in parts, or as one */
     enum { NO_OTHER, PARTS, AS_ONE } have_other;
@@ -54,19 +55,14 @@ static int micro_batches(const struct work *w)
 static enum st open_placement(struct work *w, const char *devices, int modules, bool alone, struct placement *p)
 {
     enum st s = ST_OK;
-    const struct nn_net *net = w->net;
+    struct cuts cuts = w->cuts;
     TRY(devices_open(devices, &p->hold));
-    p->wish = (struct plan_wish){.modules = alone ? 1 : modules, .micro_batches = micro_batches(w)};
+    p->kept = (struct plan_kept){.fresh = w->fresh, .version = cmd_version()};
+    p->demand.wish = (struct plan_wish){.modules = 1, .micro_batches = micro_batches(w)};
     if (alone)
         return ST_OK;
-    if (has_cuts(w))
-        p->wish.cuts = w->cuts;
-    if (has_cuts(w) || net->section[0].on[0]) {
-        TRY(devices_resolve_on(&p->hold, net, p->pinned));
-        p->wish.pinned = p->pinned;
-        p->wish.modules = net->section_count;
-    }
-    TRY(plan_check(net, p->hold.n, &p->wish));
+    cuts.modules = modules;
+    TRY(cuts_demand(&cuts, &p->hold, w->net, &p->demand));
 out:
     return s;
 }
@@ -77,12 +73,12 @@ static enum st make_placement(struct work *w, struct placement *p)
     const struct plan_device *d = p->hold.device;
     for (int i = 0; i < p->hold.n; i++)
         TRY(tune_at_first_use(d[i].device, w->no_tune));
-    TRY(plan_measure(w->net, d, p->hold.n, w->options.batch, w->options.optimizer, &p->costs));
+    TRY(plan_measure(w->net, d, p->hold.n, w->options.batch, w->options.optimizer, &p->kept, &p->costs));
     couplings_cost(w->net, w->spec, &p->costs);
-    TRY(plan_choose(w->net, &p->costs, &p->wish, &p->plan));
-    struct plan_wish two = p->wish;
+    TRY(plan_choose(w->net, &p->costs, &p->demand.wish, &p->plan));
+    struct plan_wish two = p->demand.wish;
     two.modules = 2;
-    p->has_more = p->wish.modules == 0 && p->plan.modules == 1 && plan_check(w->net, p->hold.n, &two) == ST_OK;
+    p->has_more = p->demand.wish.modules == 0 && p->plan.modules == 1 && plan_check(w->net, p->hold.n, &two) == ST_OK;
     if (p->has_more)
         TRY(plan_choose(w->net, &p->costs, &two, &p->more));
 out:
@@ -97,6 +93,8 @@ static void close_placement(struct placement *p)
 
 static bool has_on(const struct work *w)
 {
+    if (w->cuts.on_count)
+        return true;
     for (int k = 0; k < w->net->section_count; k++)
         if (w->net->section[k].on[0])
             return true;
@@ -108,10 +106,12 @@ static int parts_to_try(const struct work *w)
 {
     const struct devices_hold *hold = &w->here.hold;
     const struct ocl_facts *f = ocl_device_facts(hold->device[0].device);
-    int parts = has_cuts(w) ? w->net->section_count : w->modules > 1 ? (int)w->modules : 2;
-    struct plan_wish wish = {.modules = parts, .cuts = has_cuts(w) ? w->cuts : NULL};
+    int parts = w->cuts.modules > 1 ? w->cuts.modules : 2, cut[PLAN_MODULES_MAX];
+    struct plan_wish wish = {.modules = parts, .cuts = has_cuts(w) ? cut : NULL};
+    for (int k = 1; k < w->net->section_count; k++)
+        cut[k - 1] = w->net->section[k].first;
     bool one = hold->n == 1 && hold->pick[0].parts == 1 && hold->pick[0].emulation.slowness == 0;
-    if (!one || f->kind != OCL_CPU || w->modules == 1 || (uint32_t)parts > f->parts_max || has_on(w))
+    if (!one || f->kind != OCL_CPU || w->cuts.modules == 1 || (uint32_t)parts > f->parts_max || has_on(w))
         return 0;
     return plan_check(w->net, parts, &wish) == ST_OK ? parts : 0;
 }
@@ -135,13 +135,16 @@ static enum st open_other(struct work *w)
 static enum st make_plans(struct work *w)
 {
     enum st s = ST_OK;
-    TRY(modules_check(w->net, w->modules));
+    TRY(cuts_open(w->net, &w->wish, w->couple, &w->cuts));
+    if (w->cuts.split) {
+        nn_net_free(w->net);
+        w->net = w->cuts.split;
+        w->cut = true;
+    }
     TRY(couplings_of(w->net, w->couple, w->spec));
-    for (int k = 1; k < w->net->section_count; k++)
-        w->cuts[k - 1] = w->net->section[k].first;
-    s = open_placement(w, w->devices, (int)w->modules, false, &w->here);
+    s = open_placement(w, w->devices, w->cuts.modules, false, &w->here);
     if (s != ST_OK && w->here.hold.n == 1 && !has_cuts(w) && parts_to_try(w) > 0) {
-        w->here.wish.modules = 1; /* one device is too few for modules, but has parts */
+        w->here.demand.wish.modules = 1; /* one device is too few for modules, but has parts */
         s = ST_OK;
     }
     TRY(s);
@@ -156,7 +159,7 @@ out:
 /* The placement to show: parts instead of the device, where they were asked for or are faster. */
 static const struct placement *shown(const struct work *w)
 {
-    bool asked = !has_cuts(w) && w->modules > 1;
+    bool asked = !has_cuts(w) && w->cuts.modules > 1;
     return w->have_other == PARTS && (asked || w->other.plan.decoupled > w->here.plan.decoupled) ? &w->other : &w->here;
 }
 
@@ -185,10 +188,39 @@ static void tell_alternatives(const struct work *w, const struct placement *p)
         printf("One module, for more do not pay: two, decoupled, would do %.1f steps/s.\n", p->more.decoupled);
     if (locked(w) && p->plan.modules > 1)
         printf("A coupling that waits makes the module wait for the one above it: expect the rate of exact there.\n");
-    if (p->plan.modules > 1 && !p->plan.single_is_best && !has_cuts(w))
-        printf("To train so: clutch train %s --data DATA --devices %s --modules %d --batch %d\n",
-               strcmp(w->net->origin, "net") == 0 ? "NET" : w->net->origin, p == &w->other ? w->other_spec : w->devices,
-               p->plan.modules, w->options.batch);
+}
+
+static const char *spec_of(const struct work *w, const struct placement *p)
+{
+    return p == &w->other ? w->other_spec : w->devices;
+}
+
+/* The placement as the options that repeat it, where there was more than one way. */
+static enum st tell_options(const struct work *w, const struct placement *p)
+{
+    enum st s = ST_OK;
+    struct text options = {0}, source = {0};
+    bool own = has_cuts(w) && !w->cut;
+    int cut[PLAN_MODULES_MAX], on[PLAN_MODULES_MAX];
+    if (p->hold.n == 1 && p->plan.modules == 1)
+        return ST_OK;
+    for (int k = 0; k < p->plan.modules; k++) {
+        on[k] = p->plan.module[k].device;
+        cut[k] = p->plan.module[k].first;
+    }
+    cuts_show(own ? NULL : cut, on, p->plan.modules, &options);
+    kept_show(&p->kept, &source);
+    TRY(text_status(&options));
+    TRY(text_status(&source));
+    printf("%s %s (%s)\n", own || p->plan.modules == 1 ? "places:" : "cuts:  ", options.s, source.s);
+    if (p->plan.modules > 1 && (!p->plan.single_is_best || w->cut) && !own)
+        printf("To train so: clutch train %s --data DATA%s%s %s --batch %d --optimizer %s\n",
+               strcmp(w->net->origin, "net") == 0 ? "NET" : w->net->origin, spec_of(w, p) ? " --devices " : "",
+               spec_of(w, p) ? spec_of(w, p) : "", options.s, w->options.batch, w->options.optimizer);
+out:
+    text_free(&options);
+    text_free(&source);
+    return s;
 }
 
 static enum st tell(const struct work *w)
@@ -201,8 +233,10 @@ static enum st tell(const struct work *w)
     TRY(text_status(&t));
     printf("%s: %d layers, %zu parameters; batch %d, %s, coupling %s\n\n%s", w->net->origin, w->net->layer_count,
            nn_net_params(w->net), w->options.batch, w->options.optimizer,
-           has_cuts(w) && !w->couple ? "as the net says" : sg_spec_show(&w->spec[0], words, sizeof words), t.s);
+           has_cuts(w) && !w->cut && !w->couple ? "as the net says" : sg_spec_show(&w->spec[0], words, sizeof words),
+           t.s);
     tell_alternatives(w, p);
+    TRY(tell_options(w, p));
 out:
     text_free(&t);
     return s;
@@ -213,11 +247,12 @@ static json_t *modules_json(const struct placement *p)
     json_t *all = json_array();
     for (int k = 0; k < p->plan.modules; k++) {
         const struct plan_module *m = &p->plan.module[k];
-        json_array_append_new(all, json_pack("{s:i, s:i, s:s, s:f, s:f, s:f, s:I, s:f}", "first", m->first, "last",
-                                             m->first + m->count - 1, "device", p->hold.device[m->device].label,
-                                             "compute_ms", m->compute_ns * 1e-6, "coupling_ms", m->coupling_ns * 1e-6,
-                                             "message_ms", m->message_ns * 1e-6, "memory_bytes",
-                                             (json_int_t)m->memory, "busy", m->busy));
+        json_array_append_new(all, json_pack("{s:i, s:i, s:s, s:i, s:f, s:f, s:f, s:I, s:f}", "first", m->first,
+                                             "last", m->first + m->count - 1, "device",
+                                             p->hold.device[m->device].label, "place", m->device, "compute_ms",
+                                             m->compute_ns * 1e-6, "coupling_ms", m->coupling_ns * 1e-6, "message_ms",
+                                             m->message_ns * 1e-6, "memory_bytes", (json_int_t)m->memory, "busy",
+                                             m->busy));
     }
     return all;
 }
@@ -245,6 +280,12 @@ static json_t *split_json(const struct work *w)
                      as_one(w)->plan.exact_single, "decoupled", in_parts(w)->plan.decoupled);
 }
 
+static json_t *kept_json(const struct plan_kept *kept)
+{
+    return json_pack("{s:s, s:o}", "measured", kept->date, "folder",
+                     kept->kept ? json_string(kept->folder) : json_null());
+}
+
 static enum st tell_json(const struct work *w)
 {
     const struct placement *p = shown(w);
@@ -252,12 +293,12 @@ static enum st tell_json(const struct work *w)
     json_t *best = plan->best_device >= 0 ? json_string(p->hold.device[plan->best_device].label) : json_null();
     json_t *rates = json_pack("{s:f, s:f, s:f, s:f}", "exact_single", plan->exact_single, "exact", plan->exact,
                               "pipeline", plan->pipeline, "decoupled", plan->decoupled);
-    return json_print(json_pack("{s:s, s:i, s:s, s:o, s:o, s:i, s:o, s:i, s:f, s:o, s:b, s:b, s:o}", "net",
+    return json_print(json_pack("{s:s, s:i, s:s, s:o, s:o, s:i, s:o, s:i, s:f, s:o, s:b, s:b, s:o, s:o}", "net",
                                 w->net->origin, "batch", w->options.batch, "optimizer", w->options.optimizer,
                                 "devices", devices_json(p), "modules", modules_json(p), "slowest", plan->slowest,
                                 "steps_per_second", rates, "micro_batches", plan->micro_batches, "bound", plan->bound,
                                 "best_device", best, "single_is_best", plan->single_is_best, "locked", locked(w),
-                                "split", split_json(w)));
+                                "split", split_json(w), "kept", kept_json(&p->kept)));
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
@@ -271,10 +312,13 @@ static enum st run(int argc, char **argv)
     const struct arg args[] = {
         {"--devices", ARG_TEXT, &w.devices, "SPEC",
          "where modules may go: 0:0,1:0 or 0:0/2 or virtual:4@8 (the best one)"},
-        {"--modules", ARG_WHOLE, &w.modules, "N", "modules; 0: as many as pay (0, or what the net's cuts make)"},
+        {"--modules", ARG_WHOLE, &w.wish.modules, "N", "modules; 0: as many as pay (0, or what cuts make)"},
+        {"--cuts", ARG_TEXT, &w.wish.cuts, "LIST", "cut before these layers, with commas (as pays)"},
+        {"--on", ARG_TEXT, &w.wish.on, "LIST", "device of each module, 0 for the first of --devices (as pays)"},
         {"--couple", ARG_TEXT, &w.couple, "WORDS", "coupling at all cuts (as the net says, or csg)"},
         {"--batch", ARG_WHOLE, &batch, "B", "samples a step (128)"},
         {"--optimizer", ARG_TEXT, &optimizer, "NAME", "adam, adamw or sgd (adam)"},
+        {"--fresh", ARG_FLAG, &w.fresh, NULL, "measure anew what was kept; train and compare go by it from then on"},
         {"--no-tune", ARG_FLAG, &w.no_tune, NULL, "do not measure products on a device that is not tuned"},
         {"--json", ARG_FLAG, &w.json, NULL, "as JSON"},
     };

@@ -20,8 +20,9 @@ struct session {
 
 struct wishes {
     const char *net, *data, *devices, *couple, *out, *resume;
-    bool json, force, no_tune, lockstep;
-    int64_t modules, queue, epochs, batch, seed, limit, validation, draw_every;
+    bool json, force, no_tune, lockstep, fresh;
+    struct cuts_wish cuts;
+    int64_t queue, epochs, batch, seed, limit, validation, draw_every;
     const char *optimizer, *schedule;
     struct train_options options;
 };

@@ -98,8 +98,8 @@ static enum st start(struct session *c, const struct wishes *w)
     TRY(open_data(c, w->data, (uint32_t)w->limit, (uint32_t)w->validation, w->options.seed));
     TRY(train_check_set(c->net, c->set)); /* before devices are measured */
     TRY(place(c, &(struct modules_wish){.devices = w->devices, .couple = w->couple, .optimizer = w->options.optimizer,
-                                        .modules = w->modules, .queue = w->queue, .batch = w->options.batch,
-                                        .lockstep = w->lockstep, .no_tune = w->no_tune}));
+                                        .cuts = w->cuts, .queue = w->queue, .batch = w->options.batch,
+                                        .lockstep = w->lockstep, .no_tune = w->no_tune, .fresh = w->fresh}));
     TRY(gather_facts(c, w));
     TRY(open_training(c, w));
     TRY(train_init(c->train));
@@ -147,7 +147,7 @@ static enum st resume(struct session *c, const struct wishes *w)
     TRY(place(c, &(struct modules_wish){.devices = w->devices ? w->devices : f->devices, .couple = f->couple,
                                         .optimizer = f->options.optimizer, .queue = f->queue,
                                         .batch = f->options.batch, .lockstep = f->lockstep, .no_tune = true,
-                                        .modules = c->net->section_count, .on = same_places ? f->on : NULL}));
+                                        .on = same_places ? f->on : NULL}));
     TRY(open_training(c, w));
     note_changes(c, w->devices != NULL);
     TRY(train_load_checkpoint(c->train, path));

@@ -46,12 +46,14 @@ static void print_modules(const struct session *c)
 
 enum st head_print(const struct session *c, const struct train_memory *m)
 {
-    struct text table = {0};
+    struct text table = {0}, places = {0};
     const struct data_set *d = c->set;
     const struct train_options *o = &c->facts.options;
     printf("net:    %s\n", c->net->origin);
     nn_net_show(c->net, &table);
+    modules_show(&c->modules, c->net, &places);
     enum st s = text_status(&table);
+    s = s != ST_OK ? s : text_status(&places);
     if (s == ST_OK)
         printf("%s", table.s);
     text_free(&table);
@@ -61,8 +63,10 @@ enum st head_print(const struct session *c, const struct train_memory *m)
         printf("%u held out, ", d->validation.n);
     printf("%u to test, %d classes\n", d->test.n, d->classes);
     print_modules(c);
+    printf("%s", places.s ? places.s : "");
     print_memory(m);
     printf("train:  %s, rate %g (%s), batch %d, %d epochs, seed %llu\n", o->optimizer, o->lr, o->schedule, o->batch,
            o->epochs, (unsigned long long)o->seed);
+    text_free(&places);
     return s;
 }

@@ -3,7 +3,7 @@
  * the best of several such windows. Gradients that come from above are zeros, which stay zeros however often a call is
  * repeated; the rate is 0, so that weights stay as they were drawn.
  */
-#include "plan.h"
+#include "inside.h"
 
 #include <string.h>
 
@@ -333,8 +333,6 @@ static enum st measure_device(struct probe *p, const struct plan_costs *c, int d
 {
     enum st s = ST_OK;
     struct plan_layer_cost *cost = c->cost + (size_t)d * (size_t)c->layers;
-    TRY(ocl_queue_open(p->device, &p->queue));
-    TRY(mx_open(p->queue, NULL, &p->mx));
     for (int i = 0; i < c->layers; i++) {
         int equal = p->whole->layer[i].fused ? -1 : find_equal(p->whole, i);
         if (equal >= 0)
@@ -347,6 +345,27 @@ static enum st measure_device(struct probe *p, const struct plan_costs *c, int d
     c->ns_per_mac[d] = forward_ns_per_mac(p->whole, c, d);
     TRY(measure_link(p, c, d));
 out:
+    return s;
+}
+
+/* The same, kept or measured. */
+static enum st find_device(struct probe *p, const struct plan_costs *c, int d, struct plan_kept *kept)
+{
+    enum st s = ST_OK;
+    struct kept_file *file = NULL;
+    const struct device_costs own = {c->layers, c->cost + (size_t)d * (size_t)c->layers, &c->whole_ns[d],
+                                     &c->ns_per_mac[d], &c->link_ns[d], &c->ns_per_byte[d]};
+    TRY(ocl_queue_open(p->device, &p->queue));
+    TRY(mx_open(p->queue, NULL, &p->mx));
+    if (kept)
+        TRY(kept_open(p->whole, p->mx, p->batch, p->optimizer->name, kept, &file));
+    if (file && !kept->fresh && kept_read(file, kept, &own))
+        goto out;
+    TRY(measure_device(p, c, d));
+    if (kept)
+        TRY(kept_write(file, kept, &own));
+out:
+    kept_close(file);
     mx_close(p->mx);
     ocl_queue_close(p->queue);
     return s;
@@ -401,7 +420,7 @@ out:
 }
 
 enum st plan_measure(const struct nn_net *net, const struct plan_device *devices, int n, int batch,
-                     const char *optimizer, struct plan_costs *out)
+                     const char *optimizer, struct plan_kept *kept, struct plan_costs *out)
 {
     enum st s = ST_OK;
     struct plan_costs c = {0};
@@ -409,6 +428,8 @@ enum st plan_measure(const struct nn_net *net, const struct plan_device *devices
     if (!p.optimizer)
         TRY(st_fail(ST_INPUT, "optimizer '%s' is unknown", optimizer));
     TRY(plan_costs_new(net->layer_count, n, batch, &c));
+    if (kept)
+        *kept = (struct plan_kept){.fresh = kept->fresh, .version = kept->version, .kept = true};
     for (int i = 1; i < c.layers; i++)
         c.message_bytes[i] = 4.0 * batch * nn_size(net->layer[i].in);
     for (int d = 0; d < n; d++) {
@@ -424,7 +445,7 @@ enum st plan_measure(const struct nn_net *net, const struct plan_device *devices
         if (same < d)
             copy_device(&c, same, d);
         else
-            TRY(measure_device(&own, &c, d));
+            TRY(find_device(&own, &c, d, kept));
     }
     for (int d = 0; d < n; d++) /* not before all that share a device have its own times */
         if (devices[d].emulation.slowness > 0)

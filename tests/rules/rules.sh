@@ -131,8 +131,8 @@ door 'CLBlast in src/mx/clblast.c' "${header}clblast" 'src/mx/clblast\.c:'
 door 'libpng and cairo in src/store' "$header(libpng.*/)?(png|cairo.*/cairo|cairo)" 'src/store/'
 door 'threads in src/base' "$header(p?threads?)\.h" 'src/base/'
 door 'zlib in src/data and src/store' "${header}zlib" 'src/data/|src/store/'
-door 'jansson in src/store, src/cmd and src/mx/tuning_file.c' "${header}jansson" \
-    'src/store/|src/cmd/|src/mx/tuning_file\.c:'
+door 'jansson in src/store, src/cmd, src/mx/tuning_file.c and src/plan/kept.c' "${header}jansson" \
+    'src/store/|src/cmd/|src/mx/tuning_file\.c:|src/plan/kept\.c:'
 door 'malloc and free in src/base' \
     "$word((m|c|re|aligned_)alloc|posix_memalign|free|strn?dup|v?asprintf|getline|getdelim) *\(" 'src/base/'
 files='(fd|f|fre|gz)?open(at|dir)?|creat|mk(dir|fifo|nod)(at)?|mk[sd]temps?|(un|sym)?link(at)?|rename(at)?|rmdir|remove'

@@ -495,7 +495,7 @@ static void test_measured(void **state)
         d[i].device = ocl_queue_device(device_queue());
     open_net("input 2x3x2; dense 16; batchnorm; relu; dense 16; batchnorm; relu; dropout 0.1; dense 16; batchnorm; "
              "relu; dense 3; loss softmax");
-    OK(plan_measure(net, d, 3, 8, "adam", &costs));
+    OK(plan_measure(net, d, 3, 8, "adam", NULL, &costs));
     assert_int_equal(costs.layers, net->layer_count);
     double sum = 0;
     for (int i = 0; i < net->layer_count; i++) {
@@ -518,9 +518,9 @@ static void test_measured(void **state)
     assert_true(costs.emulated[1] && costs.emulated[2]);
     assert_true(costs.latency_ns[1] == 5 && costs.flight_ns_per_byte[1] == 0 && costs.flight_ns_per_byte[2] == 2);
     plan_costs_free(&costs);
-    FAILS(ST_INPUT, "optimizer 'lion' is unknown", plan_measure(net, d, 1, 8, "lion", &costs));
+    FAILS(ST_INPUT, "optimizer 'lion' is unknown", plan_measure(net, d, 1, 8, "lion", NULL, &costs));
     FAILS(ST_INPUT, "t.net:3: batchnorm cannot train on batches of 1: 2 samples at least",
-          plan_measure(net, d, 1, 1, "sgd", &costs));
+          plan_measure(net, d, 1, 1, "sgd", NULL, &costs));
     assert_null(costs.cost);
 }
 

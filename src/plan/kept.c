@@ -1,6 +1,6 @@
 /*
  * Figures that were measured, kept: JSON, a file a net and device, in the folder `plan` of the user's configuration
- * folder.
+ * folder. They decide what is computed, so they are believed only where nobody else can have written them.
  *
  *   format, clutch, date
  *   key      all that the figures depend on: net, cuts (layers that begin a module), batch, optimizer; device (as it is
@@ -121,6 +121,10 @@ enum st kept_open(const struct nn_net *net, struct mx *mx, int batch, const char
         not_kept(kept, "neither XDG_CONFIG_HOME nor HOME is a path");
         goto out;
     }
+    if (dir_exists(f->folder) && !trust_folder(f->folder)) { /* which a note tells */
+        kept->kept = false;
+        goto out;
+    }
     memcpy(kept->folder, f->folder, sizeof kept->folder);
     TRY(make_key(net, mx, batch, optimizer, &f->key));
     if (!f->key) {
@@ -215,7 +219,7 @@ static enum st read_file(const struct kept_file *f, char date[16], const struct 
     size_t len;
     json_t *root = NULL;
     json_error_t error;
-    TRY(file_read(f->path, FILE_BYTES_MAX, &text, &len));
+    TRY(trust_read(f->path, FILE_BYTES_MAX, &text, &len));
     if (fault_here())
         TRY(st_fail(ST_MEMORY, "%s: out of memory", f->path));
     root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
@@ -269,8 +273,7 @@ static enum st write_file(const struct kept_file *f, const struct plan_kept *kep
     TRY(add_json(&out, root));
     text_add(&out, "\n");
     TRY(text_status(&out));
-    TRY(dir_make(f->folder));
-    TRY(file_write(f->path, out.s, out.len));
+    TRY(trust_write(f->path, out.s, out.len));
 out:
     json_decref(root);
     text_free(&out);
@@ -290,7 +293,7 @@ enum st kept_write(const struct kept_file *f, struct plan_kept *kept, const stru
     snprintf(date, sizeof date, "%.10s", when);
     take_date(kept, date);
     enum st s = f ? write_file(f, kept, when, c) : ST_OK;
-    if (s == ST_SYSTEM) {
+    if (s == ST_SYSTEM || s == ST_INPUT) { /* a full disk, a folder that is none */
         not_kept(kept, st_message());
         s = ST_OK;
     }

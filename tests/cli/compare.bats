@@ -9,8 +9,9 @@ SHORT=(--data digits --limit 320 --batch 64) # 5 steps an epoch
     [ "${lines[0]}" = 'net on digits: batch 64, adam 0.001 (cosine), 2 epochs, 1 seed, accuracy on the test set' ]
     [[ ${lines[1]} == 'module 0: layers 0 to '*' on virtual#0 (emulated, 2x slower than '* ]]
     [[ ${lines[2]} == 'module 1: layers '*' to 6 on virtual#1 (emulated, 2x slower than '* ]]
-    [[ ${lines[3]} == 'one device: virtual#'[01]' (emulated, '* ]]
-    [ "${lines[4]}" = 'EMULATED devices share a real one: times are those of the emulation, not of hardware' ]
+    [[ ${lines[3]} == 'cuts:   --cuts '[36]' --on 0,1 (measured on '* ]]
+    [[ ${lines[4]} == 'one device: virtual#'[01]' (emulated, '* ]]
+    [ "${lines[5]}" = 'EMULATED devices share a real one: times are those of the emulation, not of hardware' ]
     local name rows=('exact, one device' exact 'exact, 4 micro-batches' csg sg 'local' predsim none)
     for name in "${rows[@]}"; do
         grep -qE "^  $name +seed 1 +[0-9.]+ steps/s   accuracy 0\.[0-9]{4} after [0-9.]+ s of training$" <<<"$output"
@@ -41,7 +42,8 @@ SHORT=(--data digits --limit 320 --batch 64) # 5 steps an epoch
         "['net', 'digits', 64, 'sgd', 0.01, 'none', 3, [3, 7], 'validation', 0.05]" ]
     [ "$(json '1 <= d[0]["bound"] <= 2' <c.json)" = True ]
     [ "$(json '[(sorted(m), m["emulated"]) for m in d[0]["modules"]]' <c.json)" = \
-        "[(['device', 'emulated', 'first', 'layers'], True), (['device', 'emulated', 'first', 'layers'], True)]" ]
+        "[(['device', 'emulated', 'first', 'layers', 'place'], True), (['device', 'emulated', 'first', 'layers', \
+'place'], True)]" ]
     [ "$(json 'sum(m["layers"] for m in d[0]["modules"])' <c.json)" = 7 ]
     [ "$(json '[(r["name"], r["coupling"], len(r["modules"])) for r in d[0]["rows"]]' <c.json)" = "[('exact, one \
 device', None, 1), ('csg hidden=1', 'csg hidden=1', 2), ('exact, 2 micro-batches', 'exact micro=2', 2), ('none', \

@@ -273,7 +273,7 @@ static enum st write_file(const struct kept_file *f, const struct plan_kept *kep
     TRY(add_json(&out, root));
     text_add(&out, "\n");
     TRY(text_status(&out));
-    TRY(trust_write(f->path, out.s, out.len));
+    TRY(trust_write(f->path, out.s, out.len, true));
 out:
     json_decref(root);
     text_free(&out);

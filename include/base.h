@@ -100,6 +100,27 @@ MUST_USE bool parse_f64(const char *word, double *out); /* finite only */
 /* "61.2 MiB", "512 B": writes at most `size` bytes, returns `out` (for use inside a printf). */
 char *show_bytes(char *out, size_t size, uint64_t bytes);
 
+/* ---- what people read -------------------------------------------------------------------------------------------- */
+
+/* One character of foreign text as a terminal may show it; returns what is behind it. What would steer the terminal,
+ * hide in a line or turn it around, and bytes that are no UTF-8, come as \n, \u001b, \u202e, \xff: JSON stays the
+ * same JSON. s must not be empty. */
+enum { SHOW_NEXT_MAX = 16 };
+const char *show_next(const char *s, char out[SHOW_NEXT_MAX]);
+/* The i-th name of something, NULL behind the last. */
+typedef const char *show_name(const void *of, size_t i);
+/* "a, b, c", or "a, b and 19,980 more" where they are many, or "none". Like all below, writes at most `size` bytes and
+ * returns `out`. */
+char *show_names(char *out, size_t size, show_name *name, const void *of);
+/* "19,980" */
+char *show_count(char *out, size_t size, uint64_t n);
+/* The name that `word` most likely stands for: a letter or two away; NULL where none is that near. */
+const char *nearest_name(const char *word, show_name *name, const void *of);
+/* "unknown KIND 'WORD'; did you mean 'x'? known: x, y, z" */
+char *show_unknown(char *out, size_t size, const char *kind, const char *word, show_name *name, const void *of);
+enum { SHOW_UNKNOWN_MAX = 1024 };
+const char *plural(uint64_t n); /* "" for 1, else "s": "%d epoch%s" */
+
 /* ---- random numbers: counter-based, so that any element can be computed on any device in any order --------------- */
 
 /* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011). cl/random.cl is its twin. */

@@ -43,6 +43,7 @@ struct data_set {
  * .png are passed over, links followed. All pictures have one size. They are grey unless one has colours: then all are
  * RGB. Those of a split lie so that each first part has about as much of each class as the whole.
  */
+const char *data_known_name(size_t i); /* the names of sets, NULL behind the last */
 MUST_USE enum st data_open(const char *word, uint64_t seed, struct data_set **out);
 void data_free(struct data_set *set); /* accepts NULL */
 

@@ -231,6 +231,8 @@ struct nn_update {
 struct nn_optimizer {
     const char *name;
     int slots; /* copies of the parameters it keeps */
+    const char *takes[4]; /* options of a run that it heeds, of those that not every one does; NULL behind the last */
+    const char *fixed;    /* what else it works with; NULL: nothing */
     enum st (*step)(struct mx *mx, struct nn_module *m, const struct nn_update *u);
 };
 

@@ -28,6 +28,10 @@ struct train_options {
 struct train_options train_defaults(void);
 const char *train_optimizer_name(int i); /* NULL behind the last */
 const char *train_schedule_name(int i);
+/* False where `option` ("momentum") is of other optimisers, and has no effect with this one. */
+bool train_heeds(const struct train_options *o, const char *option);
+/* All that is in force but the seed, in one line: the optimiser with its own, rate, schedule, batch, epochs. */
+void train_options_show(const struct train_options *o, struct text *out);
 /* ST_INPUT names the option, its value and what is allowed. */
 MUST_USE enum st train_check_options(const struct train_options *o);
 /* The rate of step `step` (from 0) of `steps`, as the schedule and warm-up have it. */

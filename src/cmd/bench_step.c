@@ -156,7 +156,7 @@ enum st bench_step(struct bench *b)
     struct measured launch, waited;
     snprintf(o.optimizer, sizeof o.optimizer, "%s", b->optimizer);
     o.batch = b->batch;
-    TRY(nn_net_open(b->net, &net));
+    TRY(net_open(b->net, &net));
     TRY(make_set(net, b->batch, &set));
     scaling.channels = set.c;
     data_moments(&set, scaling.mean, scaling.deviation);

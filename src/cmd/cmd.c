@@ -4,57 +4,73 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&cmd_devices, &cmd_train,   &cmd_eval,  &cmd_predict, &cmd_draw,
-                                               &cmd_plan,    &cmd_compare, &cmd_bench, &cmd_tune};
+const struct command *const commands[] = {&cmd_devices, &cmd_train,   &cmd_eval,  &cmd_predict, &cmd_draw, &cmd_plan,
+                                          &cmd_compare, &cmd_bench,   &cmd_tune,  &cmd_help,    &cmd_tell_version,
+                                          NULL};
 
 static void print_note(const char *line)
 {
-    fprintf(stderr, "clutch: %s\n", line);
+    complain("clutch", line);
 }
 
-static void print_usage(FILE *to)
+static const char *command_name(const void *unused, size_t i)
 {
-    fprintf(to, "clutch trains neural networks on OpenCL devices.\n\n");
-    for (size_t i = 0; i < COUNT_OF(commands); i++)
-        fprintf(to, "  clutch %-9s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(to, "\n`clutch COMMAND --help` lists a command's options; `clutch --version` tells the version.\n");
+    (void)unused;
+    return commands[i] ? commands[i]->name : NULL;
 }
 
-static int unknown_command(const char *name)
+static const struct command *find(const char *name)
 {
-    fprintf(stderr, "clutch: unknown command '%s'; known:", name);
-    for (size_t i = 0; i < COUNT_OF(commands); i++)
-        fprintf(stderr, " %s", commands[i]->name);
-    fprintf(stderr, "\n");
-    return 2;
+    static const char *const other[][2] = {{"--help", "help"}, {"-h", "help"}, {"--version", "version"},
+                                           {"-V", "version"}};
+    for (size_t i = 0; i < COUNT_OF(other); i++)
+        if (strcmp(other[i][0], name) == 0)
+            name = other[i][1];
+    for (size_t i = 0; commands[i]; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+enum st command_find(const char *name, const struct command **out)
+{
+    char unknown[SHOW_UNKNOWN_MAX];
+    *out = find(name);
+    return *out ? ST_OK
+                : st_fail(ST_INPUT, "%s", show_unknown(unknown, sizeof unknown, "command", name, command_name, NULL));
+}
+
+/* What stands first is no command; one that stands behind it was meant to stand there. */
+static enum st no_command(int argc, char **argv)
+{
+    const struct command *command;
+    for (int i = 2; i < argc; i++)
+        if (argv[i][0] != '-' && find(argv[i]))
+            return st_fail(ST_INPUT, "'%s' is no command; the command comes first: clutch %s %s ...", argv[1], argv[i],
+                           argv[1]);
+    return command_find(argv[1], &command);
 }
 
 int cmd_main(int argc, char **argv)
 {
+    terminal_open();
     note_to(print_note);
     if (argc < 2) {
-        print_usage(stderr);
+        struct text usage = {0};
+        usage_show(&usage);
+        complain_lines(usage.failed ? "clutch: no command\n" : usage.s);
+        text_free(&usage);
         return 2;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        print_usage(stdout);
-        return 0;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("clutch %s\n", cmd_version());
-        return 0;
-    }
-    const struct command *command = NULL;
-    for (size_t i = 0; i < COUNT_OF(commands); i++)
-        if (strcmp(commands[i]->name, argv[1]) == 0)
-            command = commands[i];
-    if (!command)
-        return unknown_command(argv[1]);
-    enum st s = command->run(argc - 2, argv + 2);
+    char who[32] = "clutch";
+    const struct command *command = find(argv[1]);
+    enum st s = command ? command->run(argc - 2, argv + 2) : no_command(argc, argv);
+    if (command)
+        snprintf(who, sizeof who, "clutch %s", command->name);
     if (s == ST_OK && (fflush(stdout) != 0 || ferror(stdout)))
         s = st_fail(ST_SYSTEM, "cannot write to standard output");
     if (s == ST_OK)
         return 0;
-    fprintf(stderr, "clutch %s: %s\n", command->name, st_message());
+    complain(who, st_message());
     return s == ST_INPUT ? 2 : s == ST_INTERRUPTED ? 128 + interrupted() : 1;
 }

@@ -228,7 +228,7 @@ static enum st compare(struct compare *c)
     if (snprintf(list, sizeof list, "%s", c->couplings) >= (int)sizeof list)
         TRY(st_fail(ST_INPUT, "--couplings is too long"));
     TRY(add_rows(c, list));
-    TRY(nn_net_open(c->net_word, &c->net));
+    TRY(net_open(c->net_word, &c->net));
     TRY(data_open(c->data, (uint64_t)c->seed[0], &c->set));
     TRY(data_hold_out(c->set, (uint32_t)c->limit, (uint32_t)c->validation, (uint64_t)c->seed[0]));
     TRY(train_check_set(c->net, c->set)); /* before devices are measured */

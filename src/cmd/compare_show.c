@@ -84,12 +84,13 @@ static bool any_emulated(const struct compare *c)
 
 enum st compare_head(const struct compare *c)
 {
-    struct text places = {0};
+    struct text places = {0}, settings = {0};
     modules_show(&c->where, c->net, &places);
-    printf("%s on %s: batch %d, %s %g (%s), %d epoch%s, %d seed%s, accuracy on the %s\n", c->net->origin, c->set->name,
-           c->options.batch, c->options.optimizer, c->options.lr, c->options.schedule, c->options.epochs,
-           c->options.epochs == 1 ? "" : "s", c->seeds,
-           c->seeds == 1 ? "" : "s", c->validation ? "validation split" : "test set");
+    train_options_show(&c->options, &settings);
+    printf("%s on %s: %s, seed%s %s; accuracy on the %s\n", c->net->origin, c->set->name,
+           settings.failed ? "" : settings.s, plural((uint64_t)c->seeds), c->seeds_word,
+           c->validation ? "validation split" : "test set");
+    text_free(&settings);
     for (int k = 0; k < c->net->section_count; k++) {
         const struct nn_section *s = &c->net->section[k];
         printf("module %d: layers %d to %d on %s\n", k, s->first, s->first + s->count - 1,

@@ -22,9 +22,27 @@ struct command {
 };
 
 extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_predict, cmd_draw, cmd_plan, cmd_compare, cmd_bench,
-    cmd_tune;
+    cmd_tune, cmd_help, cmd_tell_version;
+extern const struct command *const commands[]; /* NULL behind the last */
+/* ST_INPUT says what is known, and what may have been meant. */
+MUST_USE enum st command_find(const char *name, const struct command **out);
+void usage_show(struct text *out); /* all commands, a line each */
 
 const char *cmd_version(void);
+
+/* ---- the terminal: the only door to stdout and stderr ------------------------------------------------------------ */
+
+void terminal_open(void); /* before threads start */
+bool terminal_rewrites(void); /* whether status_line() shows anything: not in a pipe, or where TERM is dumb */
+int terminal_width(void); /* in columns, as it is now; COLUMNS, or 80, where stdout is no terminal */
+/* printf to stdout, where what comes by %s is shown as show_next() does, so that no name of a file steers the terminal.
+ * Conversions: d i u x c s f e g %, with flags, width and precision. */
+void output(const char *fmt, ...) PRINTF(1, 2);
+void output_lines(const char *lines); /* a text of our own making, of several lines */
+/* A line, cut to the width, that the next output of any kind replaces. */
+void status_line(const char *fmt, ...) PRINTF(1, 2);
+void complain_lines(const char *lines); /* of our own making, to stderr */
+void complain(const char *who, const char *line); /* "WHO: LINE" to stderr, behind all that went to stdout */
 
 /* ---- arguments --------------------------------------------------------------------------------------------------- */
 
@@ -35,21 +53,38 @@ struct arg {
     const char *name; /* with its dashes: "--epochs" */
     enum arg_type type;
     void *out;
-    const char *value, *help; /* "N", and what it means with its default */
+    const char *value, *help; /* "N", or "layer|tile" of words; and what it means with its default */
 };
 
 struct arg_list {
-    const char *usage; /* "train NET --data DATA [options]" */
+    const char *usage; /* "train NET --data DATA [options]"; what must be there stands before options and brackets */
+    const char *about; /* what --help says besides; NULL: nothing */
     const struct arg *args;
     int n;
     int least, most;         /* positional arguments */
     const char **positional; /* room for `most` and a NULL */
-    uint32_t given;          /* bit k: args[k] was on the command line */
+    uint64_t given;          /* bit k: args[k] was on the command line */
     bool help;               /* set where --help was asked and printed */
 };
 
 /* `--name value` or `--name=value`, positional arguments anywhere. ST_INPUT names the argument and what is known. */
 MUST_USE enum st args_parse(struct arg_list *list, int argc, char **argv);
+/* From now on args_parse() gives its list to `visit`, and parses nothing: to make pages and completions of all lists.
+ * NULL: it parses. */
+void args_visit(void (*visit)(void *user, const struct arg_list *list), void *user);
+void args_help(const struct arg_list *list); /* prints it, as wide as the terminal is, up to 100 columns */
+/* The i-th word that must be there, "NET", without its brackets; false behind the last. */
+bool args_positional(const struct arg_list *list, int i, char *out, size_t size);
+bool args_given(const struct arg_list *list, const char *name);
+/* An option that does nothing where `useless` holds. ST_INPUT names the first that was given nevertheless, and why. */
+struct arg_effect {
+    const char *name;
+    bool useless;
+    const char *why; /* "there is no --net" */
+};
+MUST_USE enum st args_check_effects(const struct arg_list *list, const struct arg_effect *rows, size_t n);
+/* Likewise options of other optimisers. */
+MUST_USE enum st args_check_optimizer(const struct arg_list *list, const struct train_options *o);
 /* ST_INPUT with the name where v is not from least to most. */
 MUST_USE enum st args_check(const char *name, int64_t v, int64_t least, int64_t most);
 
@@ -78,6 +113,12 @@ bool devices_are_parts(const struct devices_hold *h); /* all the parts of one de
  * `0:0/2:1`. Where it means several, the first that no section before has; where those have all, the first. ST_INPUT
  * names the line, the word and the devices. */
 MUST_USE enum st devices_resolve_on(const struct devices_hold *h, const struct nn_net *net, int *pinned);
+
+/* A net from its file, from its text (which has blanks or `;`), or by its bare name from those that came with the
+ * program. ST_INPUT says where it was looked for. */
+MUST_USE enum st net_open(const char *word, struct nn_net **out);
+/* The names of those; they live in the arena. None where no folder of nets is found. */
+MUST_USE enum st net_names(struct arena *arena, char ***names, size_t *n);
 
 /* Couplings as train_couplings() tells them; in a net without cuts, out[0] is what its cuts would be. */
 MUST_USE enum st couplings_of(const struct nn_net *net, const char *words, struct sg_spec out[PLAN_MODULES_MAX]);

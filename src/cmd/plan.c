@@ -332,7 +332,7 @@ static enum st run(int argc, char **argv)
     if (snprintf(w.options.optimizer, NN_WORD_MAX, "%s", optimizer) >= NN_WORD_MAX)
         TRY(st_fail(ST_INPUT, "'%s' is too long a name", optimizer));
     TRY(train_check_options(&w.options));
-    TRY(nn_net_open(positional[0], &w.net));
+    TRY(net_open(positional[0], &w.net));
     TRY(make_plans(&w));
     TRY(w.json ? tell_json(&w) : tell(&w));
 out:

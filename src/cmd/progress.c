@@ -1,13 +1,14 @@
 /* What a person sees while a run trains: a line that rewrites itself on a terminal, plain lines elsewhere; or JSON. */
 #include "progress.h"
 
+#include "inside.h"
+
 #include <math.h>
 #include <stdio.h>
-#include <unistd.h>
 
 void progress_open(struct progress *p, int epochs, int done, bool json)
 {
-    *p = (struct progress){.epochs = epochs, .first = done, .json = json, .terminal = !json && isatty(STDOUT_FILENO)};
+    *p = (struct progress){.epochs = epochs, .first = done, .json = json};
     p->start_ns = clock_ns();
 }
 
@@ -30,23 +31,16 @@ static void time_left(const struct progress *p, double epochs_done, char *out, s
     show_time(out, size, done > 0 ? seconds / done * left : 0);
 }
 
-static void clear_line(const struct progress *p)
-{
-    if (p->terminal)
-        printf("\r\033[K");
-}
-
 void progress_step(void *user, const struct train_epoch *e, uint64_t done, uint64_t of)
 {
     const struct progress *p = user;
     char left[32];
-    if (!p->terminal)
+    if (p->json || !terminal_rewrites())
         return;
     double share = (double)done / (double)of;
     time_left(p, e->epoch - 1 + share, left, sizeof left);
-    printf("\r\033[K%3d/%-3d %3.0f %%   loss %.4f   accuracy %.4f   %.0f samples/s   %s left", e->epoch, p->epochs,
-           100 * share, e->train.loss, e->train.accuracy, (double)e->train.samples / e->seconds, left);
-    fflush(stdout);
+    status_line("%3d/%-3d %3.0f %%   loss %.4f   accuracy %.4f   %.0f samples/s   %s left", e->epoch, p->epochs,
+                100 * share, e->train.loss, e->train.accuracy, (double)e->train.samples / e->seconds, left);
 }
 
 void progress_head(const struct progress *p, bool validation, int modules)
@@ -59,7 +53,6 @@ void progress_head(const struct progress *p, bool validation, int modules)
 void progress_epoch(const struct progress *p, const struct train_epoch *e, const struct train_result *held)
 {
     char left[32], busy[16] = "";
-    clear_line(p);
     time_left(p, e->epoch, left, sizeof left);
     if (e->modules == 1) /* several have a line each */
         snprintf(busy, sizeof busy, isfinite(e->module[0].busy) ? "  %3.0f %%" : "      -", 100 * e->module[0].busy);

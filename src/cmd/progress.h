@@ -6,7 +6,7 @@
 
 struct progress {
     int epochs, first; /* in all, and done before this start */
-    bool json, terminal;
+    bool json;
     uint64_t start_ns;
 };
 

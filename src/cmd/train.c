@@ -94,7 +94,7 @@ static enum st start(struct session *c, const struct wishes *w)
 {
     enum st s = ST_OK;
     char name[NAME_MAX];
-    TRY(nn_net_open(w->net, &c->net));
+    TRY(net_open(w->net, &c->net));
     TRY(open_data(c, w->data, (uint32_t)w->limit, (uint32_t)w->validation, w->options.seed));
     TRY(train_check_set(c->net, c->set)); /* before devices are measured */
     TRY(place(c, &(struct modules_wish){.devices = w->devices, .couple = w->couple, .optimizer = w->options.optimizer,

@@ -41,22 +41,23 @@ static void print_modules(const struct session *c)
         printf("        the fastest of the %d devices alone: more modules would not be 5 %% faster (clutch plan tells "
                "why, --modules N does it)\n", c->modules.hold.n);
     if (n > 1)
-        printf("modules run %s\n", c->facts.lockstep ? "in lockstep" : "freely, each at its own pace");
+        printf("modules run %s, up to %d message%s between two\n",
+               c->facts.lockstep ? "in lockstep" : "freely, each at its own pace", c->facts.queue,
+               plural((uint64_t)c->facts.queue));
 }
 
 enum st head_print(const struct session *c, const struct train_memory *m)
 {
+    enum st s = ST_OK;
     struct text table = {0}, places = {0};
     const struct data_set *d = c->set;
     const struct train_options *o = &c->facts.options;
     printf("net:    %s\n", c->net->origin);
     nn_net_show(c->net, &table);
     modules_show(&c->modules, c->net, &places);
-    enum st s = text_status(&table);
-    s = s != ST_OK ? s : text_status(&places);
-    if (s == ST_OK)
-        printf("%s", table.s);
-    text_free(&table);
+    TRY(text_status(&table));
+    TRY(text_status(&places));
+    output_lines(table.s);
     printf("data:   %s%s%s%s: %u to train on, ", d->name, d->path ? " (" : "", d->path ? d->path : "",
            d->path ? ")" : "", d->train.n);
     if (d->validation.n)
@@ -65,8 +66,12 @@ enum st head_print(const struct session *c, const struct train_memory *m)
     print_modules(c);
     printf("%s", places.s ? places.s : "");
     print_memory(m);
-    printf("train:  %s, rate %g (%s), batch %d, %d epochs, seed %llu\n", o->optimizer, o->lr, o->schedule, o->batch,
-           o->epochs, (unsigned long long)o->seed);
+    text_clear(&table);
+    train_options_show(o, &table);
+    TRY(text_status(&table));
+    printf("train:  %s, seed %llu\n", table.s, (unsigned long long)o->seed);
+out:
     text_free(&places);
+    text_free(&table);
     return s;
 }

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char refused_word[] = "refused ", product_word[] = "product ", peak_word[] = "peak ";
 
@@ -27,7 +26,7 @@ static enum st add_net(const struct tune *w, struct mx_tuning *t)
     int batch = (int)w->batch;
     if (!w->net)
         return ST_OK;
-    TRY(nn_net_open(w->net, &net));
+    TRY(net_open(w->net, &net));
     for (int i = 0; i < net->layer_count; i++) {
         const struct nn_layer *l = &net->layer[i];
         int in = nn_size(l->in), out = nn_size(l->out);
@@ -284,7 +283,7 @@ static enum st take_candidate(int *argc, char ***argv, bool *child, int64_t *can
 static enum st run(int argc, char **argv)
 {
     enum st s = ST_OK;
-    struct tune w = {.batch = 128, .timeout = 60, .start_ns = clock_ns(), .terminal = isatty(STDOUT_FILENO)};
+    struct tune w = {.batch = 128, .timeout = 60, .start_ns = clock_ns()};
     int64_t seconds = 0, candidate = 0;
     bool child;
     const char *none[1];

@@ -6,7 +6,7 @@
 
 struct tune {
     const char *devices, *provider, *net;
-    bool quick, fresh, json, terminal;
+    bool quick, fresh, json;
     int64_t batch, timeout; /* seconds a candidate may take */
     double seconds;         /* in all; 0: until done */
     uint64_t start_ns;

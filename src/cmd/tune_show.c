@@ -55,11 +55,10 @@ static void show_place(const struct mx_tuning *t, int c, char out[64])
 void tune_show_start(const struct tune *w, const struct mx_tuning *t, int c)
 {
     char place[64];
-    if (w->json || !w->terminal)
+    if (w->json)
         return;
     show_place(t, c, place);
-    printf("  %s ...", place);
-    fflush(stdout);
+    status_line("  %s ...", place);
 }
 
 void tune_show_candidate(const struct tune *w, const struct mx_tuning *t, int c)
@@ -71,7 +70,7 @@ void tune_show_candidate(const struct tune *w, const struct mx_tuning *t, int c)
     for (int p = 0; p < mx_tuning_products(t); p++)
         most = fmax(most, mx_tuning_gflops(t, c, p)); /* NAN is passed over */
     show_place(t, c, place);
-    printf("%s  %-52s ", w->terminal ? "\r\033[K" : "", place);
+    printf("  %-52s ", place);
     if (mx_tuning_refused(t, c))
         printf("refused: %s\n", mx_tuning_refused(t, c));
     else if (isnan(relative))
@@ -136,7 +135,6 @@ enum st tune_show_result(const struct tune *w, const struct mx_tuning *t, const 
 {
     int n = mx_tuning_candidates(t), done = done_count(t);
     if (!w->json) {
-        printf("%s", w->terminal && !complete ? "\r\033[K" : "");
         print_choices(t);
         printf("  %s in %.0f s: %s\n", complete ? "complete" : "stopped, the next start goes on; so far", seconds,
                mx_tuning_path(t));

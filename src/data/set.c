@@ -87,17 +87,22 @@ out:
     return s;
 }
 
+const char *data_known_name(size_t i)
+{
+    return i < COUNT_OF(known_sets) ? known_sets[i].name : i == COUNT_OF(known_sets) ? "digits" : NULL;
+}
+
+static const char *known_name(const void *unused, size_t i)
+{
+    (void)unused;
+    return data_known_name(i);
+}
+
 static enum st fail_unknown(const char *word)
 {
-    enum st s = ST_OK;
-    struct text names = {0};
-    for (size_t i = 0; i < COUNT_OF(known_sets); i++)
-        text_add(&names, "%s, ", known_sets[i].name);
-    TRY(text_status(&names));
-    s = st_fail(ST_INPUT, "data set %s is neither known nor a folder; known are %sdigits", word, names.s);
-out:
-    text_free(&names);
-    return s;
+    char unknown[SHOW_UNKNOWN_MAX];
+    return st_fail(ST_INPUT, "%s; or give a folder",
+                   show_unknown(unknown, sizeof unknown, "data set", word, known_name, NULL));
 }
 
 /* The word's last path component, cut to fit between two UTF-8 characters. */

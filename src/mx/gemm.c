@@ -21,6 +21,19 @@ const struct gemm_provider *gemm_find(const char *name)
     return NULL;
 }
 
+static const char *provider_name(const void *unused, size_t i)
+{
+    (void)unused;
+    return mx_gemm_provider((int)i);
+}
+
+enum st gemm_unknown(const char *word, size_t len)
+{
+    char name[64], unknown[SHOW_UNKNOWN_MAX];
+    snprintf(name, sizeof name, "%.*s", (int)len, word);
+    return st_fail(ST_INPUT, "%s", show_unknown(unknown, sizeof unknown, "GEMM provider", name, provider_name, NULL));
+}
+
 const struct gemm_provider *gemm_default(const struct ocl_facts *f)
 {
     return f->kind != OCL_CPU ? &gemm_clblast : mx_vector_width(f) > 1 ? &gemm_tile : &gemm_plain;
@@ -97,7 +110,7 @@ static enum st read_provider(struct mx *m, const char *text, const struct gemm_p
     snprintf(name, sizeof name, "%.*s", len < sizeof name ? (int)len : 0, text);
     *out = gemm_find(name);
     if (!*out)
-        return st_fail(ST_INPUT, "unknown GEMM provider '%.*s': plain, clblast and tile are known", (int)len, text);
+        return gemm_unknown(text, len);
     for (int i = 0; i < gemm_param_count(*out); i++)
         param[i] = (*out)->params[i].value[0];
     for (text += len; *(text += strspn(text, " ")); text += len) {

@@ -119,6 +119,8 @@ MUST_USE enum st mx_dense_prepare(struct mx *m, enum mx_act act);
 /* What a device of no known speed gets, with its default parameters; NULL for an unknown name. */
 const struct gemm_provider *gemm_default(const struct ocl_facts *f);
 const struct gemm_provider *gemm_find(const char *name);
+/* ST_INPUT: the first `len` bytes of the word are none of their names. */
+MUST_USE enum st gemm_unknown(const char *word, size_t len);
 int gemm_param_count(const struct gemm_provider *provider);
 /* Another row of m->how; `param` NULL: the defaults. There must be room. */
 MUST_USE enum st gemm_use(struct mx *m, const struct gemm_provider *provider, const int *param);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { SAMPLE_FLOATS = 65521, SAMPLES = 64, WINDOWS = 5, WINDOWS_QUICK = 3, FMA_LOOPS = 20000, FMA_CALLS = 8 };
 
@@ -73,7 +74,7 @@ enum st mx_tuning_add_candidates(struct mx_tuning *t, const char *provider)
     const struct gemm_provider *first = gemm_default(&t->facts);
     int param[GEMM_PARAMS_MAX] = {0};
     if (provider && !gemm_find(provider))
-        TRY(st_fail(ST_INPUT, "unknown GEMM provider '%s': plain, clblast and tile are known", provider));
+        TRY(gemm_unknown(provider, strlen(provider)));
     default_params(first, param);
     (void)tuning_candidate(t, first, param);
     if (!provider || gemm_find(provider) == first)

@@ -54,20 +54,15 @@ static enum st parse_shape(const struct reader *r, const char *word, struct nn_s
     return ST_OK;
 }
 
-static void known_options(const struct nn_kind *kind, char *out, size_t size)
+static const char *option_key(const void *options, size_t i)
 {
-    size_t used = 0;
-    snprintf(out, size, "none");
-    for (int i = 0; i < NN_OPTIONS_MAX && kind->options[i].key && used < size; i++) {
-        int n = snprintf(out + used, size - used, "%s%s", i ? ", " : "", kind->options[i].key);
-        used += n > 0 ? (size_t)n : 0;
-    }
+    return i < NN_OPTIONS_MAX ? ((const struct nn_option *)options)[i].key : NULL;
 }
 
 static enum st parse_option(const struct reader *r, struct nn_layer *l, int position, char *word, bool *given)
 {
     const struct nn_kind *kind = l->kind;
-    char *value = strchr(word, '='), known[128];
+    char *value = strchr(word, '='), unknown[SHOW_UNKNOWN_MAX];
     int at = -1;
     if (value) {
         *value++ = '\0';
@@ -78,9 +73,9 @@ static enum st parse_option(const struct reader *r, struct nn_layer *l, int posi
         value = word;
         at = 0;
     }
-    known_options(kind, known, sizeof known);
     if (at < 0)
-        return FAIL(r, "%s: unknown option '%s'; known: %s", kind->name, word, known);
+        return FAIL(r, "%s: %s", kind->name,
+                    show_unknown(unknown, sizeof unknown, "option", word, option_key, kind->options));
     const struct nn_option *o = &kind->options[at];
     double v;
     if (!parse_f64(value, &v) || v < o->least || v > o->most || (o->whole && v != floor(v)))
@@ -117,16 +112,25 @@ static struct nn_section *open_section(const struct reader *r)
     return &r->net->section[r->net->section_count - 1];
 }
 
+/* What a line can begin with. */
+static const char *statement(const void *unused, size_t i)
+{
+    static const char *const behind[] = {"cut", "on", "loss"};
+    size_t kinds = 0;
+    (void)unused;
+    if (i == 0)
+        return "input";
+    while (nn_kind_at((int)kinds))
+        kinds++;
+    if (i <= kinds)
+        return nn_kind_at((int)i - 1)->name;
+    return i - kinds <= COUNT_OF(behind) ? behind[i - kinds - 1] : NULL;
+}
+
 static enum st unknown_word(const struct reader *r)
 {
-    char known[512];
-    size_t used = 0;
-    const struct nn_kind *kind;
-    for (int i = 0; (kind = nn_kind_at(i)) != NULL && used < sizeof known; i++) {
-        int n = snprintf(known + used, sizeof known - used, "%s, ", kind->name);
-        used += n > 0 ? (size_t)n : 0;
-    }
-    return FAIL(r, "unknown word '%s'; known: input, %scut, on, loss", r->word[0], known);
+    char unknown[SHOW_UNKNOWN_MAX];
+    return FAIL(r, "%s", show_unknown(unknown, sizeof unknown, "word", r->word[0], statement, NULL));
 }
 
 static void count_tensors(struct nn_param *tensor, int n)

@@ -27,8 +27,11 @@ static enum st adamw_step(struct mx *mx, struct nn_module *m, const struct nn_up
     return any_adam(mx, m, u, true);
 }
 
-static const struct nn_optimizer optimizers[] = {{"adam", 2, adam_step}, {"adamw", 2, adamw_step},
-                                                 {"sgd", 1, sgd_step}};
+static const struct nn_optimizer optimizers[] = {
+    {.name = "adam", .slots = 2, .fixed = "betas 0.9 and 0.999", .step = adam_step},
+    {.name = "adamw", .slots = 2, .fixed = "betas 0.9 and 0.999", .step = adamw_step},
+    {.name = "sgd", .slots = 1, .takes = {"momentum", "nesterov"}, .step = sgd_step},
+};
 
 const struct nn_optimizer *nn_optimizer_at(int i)
 {

@@ -38,25 +38,28 @@ static const char *show_number(char out[NUMBER_MAX], double v)
     return out;
 }
 
+static const char *kind_name(const void *unused, size_t i)
+{
+    (void)unused;
+    return i < COUNT_OF(kinds) ? kinds[i]->name : NULL;
+}
+
 static enum st unknown_kind(const char *word)
 {
-    struct text known = {0};
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        text_add(&known, "%s%s", i ? ", " : "", kinds[i]->name);
-    enum st s = st_fail(ST_INPUT, "unknown coupling '%s'; known: %s", word, known.failed ? "?" : known.s);
-    text_free(&known);
-    return s;
+    char unknown[SHOW_UNKNOWN_MAX];
+    return st_fail(ST_INPUT, "%s", show_unknown(unknown, sizeof unknown, "coupling", word, kind_name, NULL));
+}
+
+static const char *option_key(const void *options, size_t i)
+{
+    return i < SG_OPTIONS_MAX ? ((const struct nn_option *)options)[i].key : NULL;
 }
 
 static enum st unknown_option(const struct sg_kind *kind, const char *word)
 {
-    struct text known = {0};
-    for (int i = 0; i < SG_OPTIONS_MAX && kind->options[i].key; i++)
-        text_add(&known, "%s%s", i ? ", " : "", kind->options[i].key);
-    enum st s = st_fail(ST_INPUT, "%s: unknown option '%s'; known: %s", kind->name, word,
-                        known.failed ? "?" : known.s ? known.s : "none");
-    text_free(&known);
-    return s;
+    char unknown[SHOW_UNKNOWN_MAX];
+    return st_fail(ST_INPUT, "%s: %s", kind->name,
+                   show_unknown(unknown, sizeof unknown, "option", word, option_key, kind->options));
 }
 
 static enum st take_option(struct sg_spec *spec, char *word, bool given[SG_OPTIONS_MAX])

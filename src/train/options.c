@@ -33,6 +33,36 @@ const char *train_optimizer_name(int i)
     return o ? o->name : NULL;
 }
 
+static bool takes(const struct nn_optimizer *o, const char *option)
+{
+    for (size_t i = 0; o && i < COUNT_OF(o->takes) && o->takes[i]; i++)
+        if (strcmp(o->takes[i], option) == 0)
+            return true;
+    return false;
+}
+
+bool train_heeds(const struct train_options *o, const char *option)
+{
+    bool special = false;
+    for (int i = 0; nn_optimizer_at(i); i++)
+        special = special || takes(nn_optimizer_at(i), option);
+    return !special || takes(nn_optimizer_find(o->optimizer), option);
+}
+
+void train_options_show(const struct train_options *o, struct text *out)
+{
+    const struct nn_optimizer *optimizer = nn_optimizer_find(o->optimizer);
+    text_add(out, "%s", o->optimizer);
+    if (optimizer && optimizer->fixed)
+        text_add(out, ", %s", optimizer->fixed);
+    if (train_heeds(o, "momentum"))
+        text_add(out, ", momentum %g%s", o->momentum, train_heeds(o, "nesterov") && o->nesterov ? " (nesterov)" : "");
+    text_add(out, ", weight decay %g, rate %g (%s", o->weight_decay, o->lr, o->schedule);
+    if (o->warmup > 0)
+        text_add(out, " behind a warm-up of %g epoch%s", o->warmup, o->warmup == 1 ? "" : "s");
+    text_add(out, "), batch %d, %d epoch%s", o->batch, o->epochs, plural((uint64_t)o->epochs));
+}
+
 struct nn_update train_update(const struct train_options *o, double rate, uint64_t t)
 {
     return (struct nn_update){.rate = rate, .momentum = o->momentum, .weight_decay = o->weight_decay,
@@ -62,19 +92,25 @@ double train_rate(const struct train_options *o, uint64_t step, uint64_t all, ui
     return o->lr; /* train_check_options() knows no other name */
 }
 
-static enum st check_name(const char *what, const char *name, const char *(*known)(int))
+static const char *optimizer_name(const void *unused, size_t i)
 {
-    struct text names = {0};
-    for (int i = 0; known(i); i++) {
-        if (strcmp(known(i), name) == 0) {
-            text_free(&names);
+    (void)unused;
+    return train_optimizer_name((int)i);
+}
+
+static const char *schedule_name(const void *unused, size_t i)
+{
+    (void)unused;
+    return train_schedule_name((int)i);
+}
+
+static enum st check_name(const char *option, const char *name, show_name *known)
+{
+    char unknown[SHOW_UNKNOWN_MAX];
+    for (size_t i = 0; known(NULL, i); i++)
+        if (strcmp(known(NULL, i), name) == 0)
             return ST_OK;
-        }
-        text_add(&names, "%s%s", i ? ", " : "", known(i));
-    }
-    enum st s = st_fail(ST_INPUT, "--%s '%s' is unknown; known: %s", what, name, names.failed ? "?" : names.s);
-    text_free(&names);
-    return s;
+    return st_fail(ST_INPUT, "%s", show_unknown(unknown, sizeof unknown, option, name, known, NULL));
 }
 
 static enum st check_number(const char *what, double v, double least, double most)
@@ -87,8 +123,8 @@ static enum st check_number(const char *what, double v, double least, double mos
 enum st train_check_options(const struct train_options *o)
 {
     enum st s = ST_OK;
-    TRY(check_name("optimizer", o->optimizer, train_optimizer_name));
-    TRY(check_name("schedule", o->schedule, train_schedule_name));
+    TRY(check_name("--optimizer", o->optimizer, optimizer_name));
+    TRY(check_name("--schedule", o->schedule, schedule_name));
     TRY(check_number("epochs", o->epochs, 1, 100000));
     TRY(check_number("batch", o->batch, 1, 65536));
     TRY(check_number("lr", o->lr, 1e-12, 1e3));

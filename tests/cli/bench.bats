@@ -56,15 +56,16 @@ END
 
 @test "what bench refuses" {
     refused "unknown bench 'speed'; known: peak, gemm, step, launch" bench speed --json
-    refused 'too few arguments; usage: clutch bench peak|gemm|step|launch [NET] [options]   (NET: of step)' bench
+    refused 'peak|gemm|step|launch is missing; '\
+'usage: clutch bench peak|gemm|step|launch [NET] [options]   (NET: of step)' bench
     refused '--batch is 0, must be from 1 to 65536' bench step --batch 0
-    refused "unknown GEMM provider 'fast': plain, clblast and tile are known" bench gemm --provider fast --json
+    refused "unknown GEMM provider 'fast'; known: plain, clblast, tile" bench gemm --provider fast --json
     refused "GEMM provider tile: 'kc=5': kc can be 400 192 272 528" bench gemm --provider 'tile kc=5'
     refused "GEMM provider tile has no parameter 'mwg=8'" bench gemm --provider 'tile mwg=8'
     for shape in 1x2 1x2x3x4 axbxc 0x1x1 1x1x16385 1x2x 99999999999999x1x1; do
         refused '--shape must be MxNxK, each from 1 to 16384, such as 256x1024x1024' bench gemm --shape $shape --json
     done
-    refused "--optimizer 'adagrad' is unknown; known: adam, adamw, sgd" bench step --optimizer adagrad --json
-    refused "net:2: dense: unknown option 'unit'; known: units, bias, zero" \
+    refused "unknown --optimizer 'adagrad'; known: adam, adamw, sgd" bench step --optimizer adagrad --json
+    refused "net:2: dense: unknown option 'unit'; did you mean 'units'? known: units, bias, zero" \
         bench step "input 4; dense unit=3; loss softmax" --json
 }

@@ -6,7 +6,8 @@ SHORT=(--data digits --limit 320 --batch 64) # 5 steps an epoch
 
 @test "the table has a row a coupling, and a line a run" {
     good compare "$DEEP" "${SHORT[@]}" --epochs 2 --devices virtual:2@2 --modules 2
-    [ "${lines[0]}" = 'net on digits: batch 64, adam 0.001 (cosine), 2 epochs, 1 seed, accuracy on the test set' ]
+    [ "${lines[0]}" = 'net on digits: adam, betas 0.9 and 0.999, weight decay 0, rate 0.001 (cosine), batch 64, '\
+'2 epochs, seed 1; accuracy on the test set' ]
     [[ ${lines[1]} == 'module 0: layers 0 to '*' on virtual#0 (emulated, 2x slower than '* ]]
     [[ ${lines[2]} == 'module 1: layers '*' to 6 on virtual#1 (emulated, 2x slower than '* ]]
     [[ ${lines[3]} == 'cuts:   --cuts '[36]' --on 0,1 (measured on '* ]]
@@ -85,7 +86,7 @@ coupling modules name seconds_by_seed seconds_to_target steps_per_second x_locke
 
 @test "seeds have a line each, and their spread is told" {
     good compare "$DEEP" "${SHORT[@]}" --epochs 1 --devices virtual:2@1 --modules 2 --couplings csg --seeds 1,2
-    [[ ${lines[0]} == *', 1 epoch, 2 seeds, '* ]]
+    [[ ${lines[0]} == *', 1 epoch, seeds 1,2; '* ]]
     [ "$(grep -cE '^  (exact, one device|csg) +seed [12] ' <<<"$output")" = 4 ]
     grep -qE '^csg .* \+-[0-9.]+ ' <<<"$output"
     [[ $output == *'x locked: over exact, one device; '* ]]
@@ -126,8 +127,8 @@ coupling modules name seconds_by_seed seconds_to_target steps_per_second x_locke
 --accuracy|nan|--accuracy is 'nan', must be a number
 --epochs|0|--epochs is 0, must be from 1 to 1000
 --batch|65537|--batch is 65537, must be from 1 to 65536
---optimizer|lion|--optimizer 'lion' is unknown; known: adam, adamw, sgd
---schedule|linear|--schedule 'linear' is unknown; known: cosine, step, none
+--optimizer|lion|unknown --optimizer 'lion'; known: adam, adamw, sgd
+--schedule|linear|unknown --schedule 'linear'; known: cosine, step, none
 --lr|0|--lr is 0, must be from 1e-12 to 1000
 --queue|0|--queue is 0, must be from 1 to 1024
 --modules|65|--modules is 65, must be from 0 to 64
@@ -135,7 +136,7 @@ coupling modules name seconds_by_seed seconds_to_target steps_per_second x_locke
 times slower (1 to 1e6), or virtual:N@S1:...:SN; +latency=US and +bandwidth=MB may follow
 END
     refused "--data is missing; $usage" compare "$DEEP"
-    refused "too few arguments; $usage   (NET: a file, or the net as a string)" compare
+    refused "NET is missing; $usage   (NET: a file, or the net as a string)" compare
     refused 'net: 2 modules need a device each, and free devices are 1: name more, or split one (0:0/2)' \
         compare "$DEEP" "${SHORT[@]}" --modules 2 --devices 0:0
     # seen once devices are open, but before anything is trained or printed

@@ -92,13 +92,13 @@ END
 
 @test "what plan refuses" {
     local v='--devices virtual:2@2'
-    refused 'too few arguments; usage: clutch plan NET [options]   (NET: a file, or the net as a string)' plan
+    refused 'NET is missing; usage: clutch plan NET [options]   (NET: a file, or the net as a string)' plan
     refused '--batch is 0, must be from 1 to 65536' plan "$DEEP" --batch 0
     refused '--modules is 65, must be from 0 to 64' plan "$DEEP" --modules 65
     refused '--modules is -1, must be from 0 to 64' plan "$DEEP" --modules -1
-    refused "--optimizer 'lion' is unknown; known: adam, adamw, sgd" plan "$DEEP" --optimizer lion
-    refused "net:2: unknown word 'dens'; known: input, dense, batchnorm, relu, leakyrelu, tanh, sigmoid, dropout, "\
-'cut, on, loss' plan "input 3; dens 4"
+    refused "unknown --optimizer 'lion'; known: adam, adamw, sgd" plan "$DEEP" --optimizer lion
+    refused "net:2: unknown word 'dens'; did you mean 'dense'? known: input, dense, batchnorm, relu, leakyrelu, "\
+'tanh, sigmoid, dropout, cut, on, loss' plan "input 3; dens 4"
     refused "--couple: unknown coupling 'glue'; known: csg, sg, local, predsim, exact, none" plan "$DEEP" --couple glue
     refused "net:4: unknown coupling 'glue'; known: csg, sg, local, predsim, exact, none" \
         plan 'input 4; dense 4; relu; cut glue; dense 3; loss softmax'

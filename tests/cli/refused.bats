@@ -9,8 +9,8 @@ load common
         refused "$message" train "$net" --data data
     done <<END
 missing.net|cannot open missing.net: No such file or directory
-.|cannot read .: it is a folder, not a file
-input 1x6x6; dens 4; loss softmax|net:2: unknown word 'dens'; $known
+.|. is a folder, and where it stands a net is wanted: data are named by --data .
+input 1x6x6; dens 4; loss softmax|net:2: unknown word 'dens'; did you mean 'dense'? $known
 input 1x6; dense 4; loss softmax|net:1: input '1x6': $shape
 input 1x6x0; dense 4; loss softmax|net:1: input '1x6x0': $shape
 input 1x6x6; batchnorm; dense 4; loss softmax|net:2: batchnorm takes a vector, not a picture of 1x6x6: $before
@@ -24,7 +24,7 @@ input 1x6x6; dense 4 width=3; loss softmax|net:2: dense: unknown option 'width';
 input 1x6x6; dense 4; loss hinge|net:3: loss 'hinge' is unknown; known: softmax
 END
     printf 'input 1x6x6\n# a comment\ndense 4\nrelo\nloss softmax\n' >bad.net
-    refused "bad.net:4: unknown word 'relo'; $known" train bad.net --data data
+    refused "bad.net:4: unknown word 'relo'; did you mean 'relu'? $known" train bad.net --data data
     printf 'input 1x6x6\0' >nul.net
     refused 'nul.net is not text' train nul.net --data data
     printf 'input 1x6x6 # gr\366\337er\ndense 4\nloss softmax\n' >latin.net
@@ -45,7 +45,7 @@ END
 }
 
 @test "data that is not there" {
-    refused 'data set nowhere is neither known nor a folder; known are fashion-mnist, mnist, digits' \
+    refused "unknown data set 'nowhere'; known: fashion-mnist, mnist, digits; or give a folder" \
         train "$NET" --data nowhere
     mkdir empty
     refused 'no data in empty: neither the four IDX files (train-images-idx3-ubyte and so on, plain or .gz) nor '\
@@ -109,7 +109,7 @@ files into one of these; or give a folder"
     trained run
     refused "net:1: 'dense' before the input: the first line is 'input CxHxW'" \
         train 'dense 10; loss softmax' --data digits --out run --force
-    refused 'data set nowhere is neither known nor a folder; known are fashion-mnist, mnist, digits' \
+    refused "unknown data set 'nowhere'; known: fashion-mnist, mnist, digits; or give a folder" \
         train "$NET" --data nowhere --out run --force
     refused "no device '77:7'; here are: $(here_are); or say gpu, cpu, accel, all" \
         train "$NET" --data digits --devices 77:7 --out run --force
@@ -149,7 +149,7 @@ spoiled()
     spoiled '"seed": 1' '"seed": "one"' 'run/run.json: options: Expected integer, got string'
     spoiled '"batch": 128' '"batch": 0' 'run/run.json: --batch is 0, must be from 1 to 65536'
     spoiled '"optimizer": "adam"' '"optimizer": "lion"' \
-        "run/run.json: --optimizer 'lion' is unknown; known: adam, adamw, sgd"
+        "run/run.json: unknown --optimizer 'lion'; known: adam, adamw, sgd"
     spoiled '  28,' '  0,' 'run/run.json: shape has a side of 0, must be from 1 to 4096'
     spoiled '"deviation": \[' '"deviation": [0, ' 'run/run.json: means, deviations or classes do not fit'
 }
@@ -174,7 +174,7 @@ of 10 classes"
     refused_late "run/checkpoint.safetensors is of another run: it holds epoch 1 and step 3; this run has 1 epochs \
 of 4 steps" train --resume run
     sed 's/"data": "digits"/"data": "nowhere"/' good.json >run/run.json
-    message='data set nowhere is neither known nor a folder; known are fashion-mnist, mnist, digits'
+    message="unknown data set 'nowhere'; known: fashion-mnist, mnist, digits; or give a folder"
     refused "$message" eval run
     refused "$message" train --resume run
     idx_folder data

@@ -134,13 +134,13 @@ END
 }
 
 @test "what tune refuses" {
-    refused "unknown GEMM provider 'fast': plain, clblast and tile are known" tune --provider fast
+    refused "unknown GEMM provider 'fast'; known: plain, clblast, tile" tune --provider fast
     refused '--batch is 0, must be from 1 to 65536' tune --batch 0
     refused '--seconds is -1, must be from 0 to 1000000' tune --seconds -1
     refused '--timeout is 0, must be from 1 to 3600' tune --timeout 0
     refused "too many arguments at 'more'; usage: clutch tune [options]" tune more
-    refused "net:2: dense: unknown option 'unit'; known: units, bias, zero" \
+    refused "net:2: dense: unknown option 'unit'; did you mean 'units'? known: units, bias, zero" \
         tune --net "input 4; dense unit=3; loss softmax"
-    local known='--devices --quick --seconds --timeout --provider --net --batch --fresh --json'
+    local known='--devices, --quick, --seconds, --timeout, --provider, --net, --batch, --fresh, --json'
     refused "unknown option '--fast'; known: $known" tune --fast
 }

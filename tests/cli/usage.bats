@@ -26,15 +26,17 @@ load common
 
 @test "unknown commands and options" {
     REFUSED_BY=clutch
-    refused "unknown command 'frob'; known: devices train eval predict draw plan compare bench tune" frob --data digits
-    refused "unknown command '--frob'; known: devices train eval predict draw plan compare bench tune" --frob
+    local commands='devices, train, eval, predict, draw, plan, compare, bench, tune, help, version'
+    refused "unknown command 'frob'; known: $commands" frob --data digits
+    refused "unknown command '--frob'; known: $commands" --frob
+    refused "unknown command 'trian'; did you mean 'train'? known: $commands" trian "$NET" --data digits
     unset REFUSED_BY
-    refused "unknown option '--frob'; known: --devices --json" devices --frob
-    refused "unknown option '--epochs=3'; known: --data --devices --json" eval run --epochs=3
-    refused "unknown option '-v'; known: --devices --json" predict -v
+    refused "unknown option '--frob'; known: --devices, --json" devices --frob
+    refused "unknown option '--epochs=3'; known: --data, --devices, --json" eval run --epochs=3
+    refused "unknown option '-v'; known: --devices, --json" predict -v
     run --separate-stderr "$CLUTCH" train "$NET" --data digits --epoch 3
     [[ $status == 2 && ${#stderr_lines[@]} == 1 ]]
-    [[ $stderr == "clutch train: unknown option '--epoch'; known: --data --epochs --batch "*" --json" ]]
+    [[ $stderr == "clutch train: unknown option '--epoch'; did you mean '--epochs'? known: --data, "*", --json" ]]
 }
 
 @test "missing values and arguments" {
@@ -46,9 +48,9 @@ load common
     refused "NET is missing; $usage" train --data digits
     refused "--data is missing; $usage" train "$NET"
     refused "too many arguments at 'more'; $usage" train "$NET" more --data digits
-    refused 'too few arguments; usage: clutch eval RUN [--data DATA] [options]' eval
+    refused 'RUN is missing; usage: clutch eval RUN [--data DATA] [options]' eval
     refused "too many arguments at 'more'; usage: clutch eval RUN [--data DATA] [options]" eval run more
-    refused 'too few arguments; usage: clutch predict RUN IMAGE.png|FOLDER... [options]' predict run
+    refused 'IMAGE.png|FOLDER... is missing; usage: clutch predict RUN IMAGE.png|FOLDER... [options]' predict run
     refused "too many arguments at 'more'; usage: clutch devices [options]" devices more
 }
 
@@ -76,9 +78,9 @@ load common
 --momentum|1|--momentum is 1, must be from 0 to 0.9999
 --weight-decay|2|--weight-decay is 2, must be from 0 to 1
 --warmup|11|--warmup is 11, must be from 0 to 10
---optimizer|lion|--optimizer 'lion' is unknown; known: adam, adamw, sgd
+--optimizer|lion|unknown --optimizer 'lion'; known: adam, adamw, sgd
 --optimizer|0123456789012345678901234567890123|'0123456789012345678901234567890123' is too long a name
---schedule|linear|--schedule 'linear' is unknown; known: cosine, step, none
+--schedule|linear|unknown --schedule 'linear'; known: cosine, step, none
 END
     refused '--nesterov needs a --momentum above 0' train "$NET" --data digits --nesterov --momentum 0
 }

@@ -262,7 +262,7 @@ static void test_known_sets_are_looked_for(void **state)
     (void)state;
     struct data_set *set = NULL;
     char place[512];
-    FAILS(ST_INPUT, "data set cifar is neither known nor a folder; known are fashion-mnist, mnist, digits",
+    FAILS(ST_INPUT, "unknown data set 'cifar'; known: fashion-mnist, mnist, digits; or give a folder",
           data_open("cifar", 0, &set));
     setenv("HOME", folder_of("home"), 1);
     setenv("XDG_DATA_HOME", folder_of("xdg"), 1);

@@ -133,7 +133,7 @@ static void test_unknown_word_names_the_known(void **state)
 {
     (void)state;
     const struct nn_kind *kind;
-    text_add(&text, "t.net:2: unknown word 'Dense'; known: input, ");
+    text_add(&text, "t.net:2: unknown word 'Dense'; did you mean 'dense'? known: input, ");
     for (int i = 0; (kind = nn_kind_at(i)) != NULL; i++)
         text_add(&text, "%s, ", kind->name);
     text_add(&text, "cut, on, loss");

@@ -91,7 +91,7 @@ static void test_refused(void **state)
     (void)state;
     static const char *const cases[][2] = {
         {"cs", "unknown coupling 'cs'; known: " KINDS},
-        {"CSG", "unknown coupling 'CSG'; known: " KINDS},
+        {"CSG", "unknown coupling 'CSG'; did you mean 'csg'? known: " KINDS},
         {"hidden=1", "unknown coupling 'hidden=1'; known: " KINDS},
         {"csg depth=1", "csg: unknown option 'depth'; known: " SG_OPTIONS},
         {"sg beta=1", "sg: unknown option 'beta'; known: " SG_OPTIONS},

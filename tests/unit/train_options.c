@@ -72,8 +72,8 @@ static void test_what_options_may_be(void **state)
         change;                                           \
         FAILS(ST_INPUT, words, train_check_options(&o));  \
     } while (0)
-    ROW(strcpy(o.optimizer, "lion"), "--optimizer 'lion' is unknown; known: adam, adamw, sgd");
-    ROW(strcpy(o.schedule, ""), "--schedule '' is unknown; known: cosine, step, none");
+    ROW(strcpy(o.optimizer, "lion"), "unknown --optimizer 'lion'; known: adam, adamw, sgd");
+    ROW(strcpy(o.schedule, ""), "unknown --schedule ''; known: cosine, step, none");
     ROW(o.epochs = 0, "--epochs is 0, must be from 1 to 100000");
     ROW(o.epochs = -1, "--epochs is -1, must be from 1");
     ROW(o.epochs = 100001, "--epochs is 100001, must be from 1 to 100000");

@@ -216,6 +216,9 @@ MUST_USE enum st trust_read(const char *path, size_t max_bytes, char **data, siz
  * not wait for the disk. */
 MUST_USE enum st trust_write(const char *path, const void *data, size_t len, bool lasting);
 
+/* A new folder for the user alone, below $TMPDIR or /tmp, which is removed with all in it when the program ends. */
+MUST_USE enum st dir_temporary(char *out, size_t size);
+
 /* ---- processes ------------------------------------------------------------------------------------------------- */
 
 struct process_end {

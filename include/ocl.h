@@ -32,7 +32,7 @@ struct ocl_facts {
 struct ocl_platform_facts {
     char name[128], vendor[128], version[128];
     int device_count;
-    char problem[192]; /* why it has no devices; "" where it has some */
+    char problem[256]; /* why it has no devices; "" where it has some */
 };
 
 struct ocl_world; /* all platforms and devices, asked once */
@@ -40,6 +40,8 @@ struct ocl_world; /* all platforms and devices, asked once */
 /* A system without any platform gives an empty world, not a failure. Caller closes, after all devices. */
 MUST_USE enum st ocl_world_open(struct ocl_world **out);
 void ocl_world_close(struct ocl_world *w); /* accepts NULL */
+/* Without a device: the likely cause, or what to do, as a part of a sentence; else "". */
+const char *ocl_world_problem(const struct ocl_world *w);
 int ocl_platform_count(const struct ocl_world *w);
 const struct ocl_platform_facts *ocl_platform_at(const struct ocl_world *w, int i);
 int ocl_device_count(const struct ocl_world *w);

@@ -71,7 +71,7 @@ static void print_human(const struct ocl_world *w, const struct ocl_pick *picks,
         if (picks[i].emulation.slowness > 0)
             print_emulated(w, &picks[i]);
     if (ocl_device_count(w) == 0)
-        printf("no OpenCL device found; on Debian, `apt install pocl-opencl-icd` makes the CPU one\n");
+        printf("no OpenCL device found; %s\n", ocl_world_problem(w));
 }
 
 static json_t *device_json(const struct ocl_facts *f, int parts)

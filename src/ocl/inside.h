@@ -13,6 +13,7 @@ struct ocl_world {
     struct ocl_facts *facts;             /* (device_count) */
     cl_platform_id *platform_id;         /* (platform_count) */
     cl_device_id *device_id;             /* (device_count) */
+    char problem[1024];
 };
 
 struct ocl_program {
@@ -106,6 +107,14 @@ cl_program ocl_cache_load(struct ocl_device *d, const struct text *key, const ch
 void ocl_cache_save(cl_program handle, const struct text *key);
 void ocl_note_build_log(const struct ocl_device *d, cl_program handle, const char *file, const char *options);
 void ocl_note_compiling(struct ocl_device *d); /* once a device */
+
+/* Before the platforms are asked: a note where drivers are likely to get too little memory; and PoCL, which has no
+ * device where it cannot write its cache, is pointed to ours, or to a folder of this process, where it would be so. */
+void diagnose_memory(void);
+void diagnose_pocl_cache(void);
+/* Why a platform has no device; why there is none at all, or what to do. */
+void diagnose_platform(const char *name, char *out, size_t size);
+void diagnose_world(const struct ocl_world *w, char *out, size_t size);
 
 /* One launch. Drivers may compile a part of a kernel at its first one, which is therefore waited for, and is counted as
  * compiling. */

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SOURCE_BYTES_MAX = 1 << 20, BINARY_BYTES_MAX = 1 << 28 };
 
@@ -113,6 +114,7 @@ void ocl_cache_save(cl_program handle, const struct text *key)
     struct text file = {0};
     unsigned char *binary = NULL;
     size_t size = 0;
+    static atomic_bool told;
     /* asked even where there is no cache: PoCL compiles then what it would compile at the first launch */
     if (OCL_CALL(clGetProgramInfo(handle, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL)) == CL_SUCCESS &&
         size > 0 && size < BINARY_BYTES_MAX && cache_path(key, path, sizeof path) &&
@@ -123,8 +125,9 @@ void ocl_cache_save(cl_program handle, const struct text *key)
         text_add_bytes(&file, (const char *)&hash, sizeof hash);
         text_add_bytes(&file, (const char *)binary, size);
         /* an unusable cache costs time at the next start, and is no failure of this one */
-        if (text_status(&file) == ST_OK)
-            (void)!trust_write(path, file.s, file.len, false);
+        if (text_status(&file) == ST_OK && trust_write(path, file.s, file.len, false) != ST_OK &&
+            cache_folder(path, sizeof path) && access(path, W_OK) == 0 && !atomic_exchange(&told, true))
+            note("compiled kernels cannot be kept: %s", st_message());
     }
     mem_free(binary);
     text_free(&file);
@@ -147,10 +150,48 @@ void ocl_note_build_log(const struct ocl_device *d, cl_program handle, const cha
     mem_free(log);
 }
 
+/* What is to be said of the cache, and whether anything can be kept in it. */
+static bool cache_words(char *words, char *folder)
+{
+    bool made = false;
+    if (!dir_cache(folder, PATH_MAX))
+        snprintf(words, PATH_MAX, ", which cannot be kept: neither XDG_CACHE_HOME nor HOME is a path");
+    else if (dir_exists(folder) && !trust_folder(folder))
+        words[0] = '\0'; /* it was said why it is not used */
+    else if (trust_make(folder) != ST_OK || access(folder, W_OK) != 0)
+        snprintf(words, PATH_MAX, ", which cannot be kept: %.*s cannot be written", PATH_MAX - 100, folder);
+    else
+        made = snprintf(words, PATH_MAX, ", once: they are kept in %.*s", PATH_MAX - 100, folder) > 0;
+    return made;
+}
+
+/* Whether somebody was told of this device and driver before: a file in the cache says so. */
+static bool was_told(const struct ocl_device *d, const char *folder)
+{
+    static const char line[] = "the user was told that kernels are kept here\n";
+    char path[PATH_MAX];
+    struct text key = {0};
+    bool told = true;
+    ocl_program_key(d, "", "", &key);
+    if (text_status(&key) == ST_OK && snprintf(path, sizeof path, "%s/%016llx.told", folder, (unsigned long long)
+                                               hash_bytes(HASH_START, key.s, key.len)) < (int)sizeof path) {
+        told = file_exists(path);
+        if (!told)
+            (void)!trust_write(path, line, sizeof line - 1, false);
+    }
+    text_free(&key);
+    return told;
+}
+
+/* Parts of a device use what the whole does, so that all are told of as one. */
 void ocl_note_compiling(struct ocl_device *d)
 {
-    if (!atomic_exchange(&d->told_compiling, true))
-        note("compiling kernels for %s: once, later starts find them in the cache", d->label);
+    char folder[PATH_MAX], words[PATH_MAX];
+    const struct ocl_facts *f = &d->facts;
+    if (atomic_exchange(&d->told_compiling, true))
+        return;
+    if (!cache_words(words, folder) || !was_told(d, folder))
+        note_once("compiling kernels for %d:%d %s%s", f->platform, f->index, f->name, words);
 }
 
 static enum st compile(struct ocl_device *d, const char *file, const char *options, const char *source,

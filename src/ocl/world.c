@@ -102,7 +102,7 @@ static cl_uint count_devices(struct ocl_world *w, int p)
     cl_int code = OCL_CALL(clGetDeviceIDs(w->platform_id[p], CL_DEVICE_TYPE_ALL, 0, NULL, &n));
     struct ocl_platform_facts *f = &w->platform[p];
     if (code == CL_DEVICE_NOT_FOUND || (code == CL_SUCCESS && n == 0))
-        snprintf(f->problem, sizeof f->problem, "no device");
+        diagnose_platform(f->name, f->problem, sizeof f->problem);
     else if (code != CL_SUCCESS)
         snprintf(f->problem, sizeof f->problem, "clGetDeviceIDs failed: %s (%d)", ocl_error_name(code), code);
     return code == CL_SUCCESS ? n : 0;
@@ -165,9 +165,13 @@ enum st ocl_world_open(struct ocl_world **out)
     /* PoCL compiles a kernel once more for each size of group it is launched in, which makes ours no faster, and a
      * first start a third longer */
     setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
+    diagnose_memory();
+    diagnose_pocl_cache();
     TRY(NEW(w, 1));
     TRY(list_platforms(w));
     TRY(list_devices(w));
+    if (w->device_count == 0)
+        diagnose_world(w, w->problem, sizeof w->problem);
     *out = w;
     w = NULL;
 out:
@@ -184,6 +188,11 @@ void ocl_world_close(struct ocl_world *w)
     mem_free(w->facts);
     mem_free(w->device_id);
     mem_free(w);
+}
+
+const char *ocl_world_problem(const struct ocl_world *w)
+{
+    return w->problem;
 }
 
 int ocl_platform_count(const struct ocl_world *w)

@@ -133,19 +133,6 @@ END
     refused 'empty device name: separate devices with single commas' train "$TINY" --data data --devices all,,all
 }
 
-@test "no device at all" {
-    mkdir icd
-    export OCL_ICD_VENDORS=$PWD/icd
-    local hint='on Debian, `apt install pocl-opencl-icd` makes the CPU one'
-    local message="no OpenCL device found (0 platforms); $hint; \`clutch devices\` says more"
-    refused "$message" train "$NET" --data digits
-    refused "$message" devices --devices all
-    good devices
-    [ "$output" = "no OpenCL device found; $hint" ]
-    good devices --json
-    [ "$output" = '{"platforms":[],"devices":[]}' ]
-}
-
 @test "an output that takes nothing" {
     [ -c /dev/full ] || skip 'no /dev/full'
     run --separate-stderr bash -c '"$CLUTCH" devices >/dev/full'

@@ -1,5 +1,5 @@
-# Files and folders that are odd, strange or in use: nothing that is not a run's is removed, no link is followed, nothing
-# waits for a pipe, and one process at a time writes into a run folder.
+# Files and folders that are odd, strange or in use: nothing that is not a run's is removed, no link is followed, no
+# pipe is waited for, and one process at a time writes into a run folder.
 load common
 
 SHORT=(--data digits --limit 128 --epochs 1 --draw-every 0)
@@ -107,7 +107,7 @@ held()
 @test "what a killed run left half-written is removed by the next one in its folder, and by no other" {
     run_json run
     mkdir run/pictures
-    local part=.clutch-0123456789abcdef.part each
+    local part=.clutch-0123456789abcdef.part
     touch run/$part run/pictures/$part run/.clutch-0123.part run/clutch-0123456789abcdef.part
     exec 8<run/pictures/$part
     flock -n 8 # somebody is writing this one
@@ -134,11 +134,10 @@ held()
 }
 
 @test "a FIFO, a socket, a device or a folder in place of a file is named, and nothing waits" {
-    local here=/dev/null kind='a device' file
+    local kind='a FIFO, not a file' file command
     trained run
     idx_folder data
     mkfifo pipe
-    kind='a FIFO, not a file'
     # a net, a picture
     refused "cannot read pipe: it is $kind" train pipe --data digits
     refused 'cannot read /dev/null: it is a device, not a file' train /dev/null --data digits
@@ -158,6 +157,7 @@ held()
     for file in run.json model.safetensors checkpoint.safetensors metrics.jsonl; do
         mv run/$file kept && mkfifo run/$file
         for command in 'eval run' 'train --resume run' 'draw run --no-data' 'predict run picture.png'; do
+            # shellcheck disable=SC2086 # words
             run timeout 60 "$CLUTCH" $command
             [ "$status" != 124 ] || fail "$command waits for $file"
         done

@@ -6,6 +6,7 @@
  * elsewhere; CLUTCH_WALK=all takes every N, for a build with sanitizers.
  */
 #include "support/check.h"
+#include "support/tensors.h"
 
 #include "store.h"
 
@@ -286,7 +287,7 @@ static void test_fresh_run(void **state)
         last_fault = n;
     }
     for (size_t i = 2; i < COUNT_OF(run_files); i++) /* the weights, the checkpoint */
-        if (!same_file(at("run", run_files[i]), at("whole", run_files[i])))
+        if (!same_tensors(at("run", run_files[i]), at("whole", run_files[i])))
             fail_msg("fault %ld changes %s without a word", last_fault, run_files[i]);
     print_message("%ld fault points at most, the run folder is made by %ld\n", last_fault, first_folder);
 }
@@ -304,7 +305,7 @@ static void test_chained_run(void **state)
         int code = run_clutch(n, TRAIN "run");
         check_run(n, "run", code);
         for (size_t i = 2; code == 0 && i < COUNT_OF(run_files); i++)
-            assert_true(same_file(at("run", run_files[i]), at("whole", run_files[i])));
+            assert_true(same_tensors(at("run", run_files[i]), at("whole", run_files[i])));
     }
     unsetenv("CLUTCH_CHAIN");
 }

@@ -1,4 +1,4 @@
-/* base: the file door. Each step of writing is killed and made to fail once; what is no file; links; temporary files. */
+/* base: the file door. Each step of writing is killed and made to fail; what is no file; links; temporary files. */
 #include "support/check.h"
 
 #include <dirent.h>

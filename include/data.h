@@ -32,16 +32,21 @@ struct data_set {
  * names the file and what is wrong with it, or the places searched. Caller frees with data_free.
  *
  * A folder holds the four IDX files, plain or gzip, under any of the names in the wild ("train-images-idx3-ubyte",
- * "train-images.idx3-ubyte", each also with ".gz"); else PNGs, as one of
+ * "train-images.idx3-ubyte", "emnist-letters-test-images-idx3-ubyte", each also with ".gz", or in a folder of the
+ * file's own name); else PNGs, as one of
  *
  *   train/CLASS/x.png and test/CLASS/x.png   or training/ and testing/; val/, valid/ or validation/ stand in for test/
- *                                            where there is none, and are not read where there is one
+ *                                            where there is none, and are not read where there is one; in capitals too
  *   CLASS/x.png, or train/CLASS/x.png alone  every sixth picture of each class, by name, is for testing
  *
- * and a note says so where testing is not on a folder meant for it. Classes, 2 to DATA_CLASSES_MAX, are the folders in
- * the order of the bytes of their names, or of the numbers where all are numbers. Hidden files and those not called
- * .png are passed over, links followed. All pictures have one size. They are grey unless one has colours: then all are
- * RGB. Those of a split lie so that each first part has about as much of each class as the whole.
+ * A class's pictures may lie in its only folder, CLASS/images/x.png; and all of it, or the IDX files, deeper, as in
+ * MNIST/raw: in the only folder of a folder, else in the only one with IDX files.
+ *
+ * Notes say where testing is not on a folder meant for it, what was passed over (files of classes that are no PNG, what
+ * systems leave behind, as __MACOSX and lost+found), and where no sample has label 0. Classes, 2 to DATA_CLASSES_MAX,
+ * are the folders in the order of the bytes of their names, or of the numbers where all are numbers. Hidden files are
+ * passed over, links followed. All pictures have one size. They are grey unless one has colours: then all are RGB.
+ * Those of a split lie so that each first part has about as much of each class as the whole.
  */
 const char *data_known_name(size_t i); /* the names of sets, NULL behind the last */
 MUST_USE enum st data_open(const char *word, uint64_t seed, struct data_set **out);

@@ -69,7 +69,8 @@ struct store_note {
 MUST_USE enum st store_png_write(const char *path, const struct store_picture *p, const struct store_note *notes,
                                  int n);
 /* Any bit depth and colour type, converted to 8-bit grey (channels 1) or RGB (3) in sRGB; transparency is laid over
- * black. ST_INPUT for what is no PNG, is cut short, or is larger than 16384 pixels a side. */
+ * black. ST_INPUT for what is no PNG (it says what else it is), is empty, cut short, or has more than 16384 pixels a
+ * side. */
 MUST_USE enum st store_png_read(const char *path, int channels, struct store_picture *out);
 
 /* Size of a PNG and whether it has colours (a palette counts as such), from its head alone. ST_INPUT as above. */
@@ -78,6 +79,24 @@ struct store_png_facts {
     bool color;
 };
 MUST_USE enum st store_png_look(const char *path, struct store_png_facts *out);
+
+/* Files that are no PNG by their names, counted by what these end in. */
+struct store_others {
+    size_t n;
+    int kinds;
+    struct store_other {
+        char ending[8]; /* small letters; "" for none, or for what is no word */
+        size_t n;
+    } kind[12];         /* what has no place is in n alone */
+};
+/* Names of the PNGs in a folder, in the order of their bytes, without hidden files; the others are added up. None where
+ * there is no such folder. Names live in the arena. */
+MUST_USE enum st store_png_list(const char *folder, struct arena *arena, char ***names, size_t *n,
+                                struct store_others *others);
+/* "10 .jpg, 2 .txt", and behind it how pictures among them become PNGs. */
+void store_others_show(const struct store_others *others, struct text *out);
+/* Whether there are pictures among them. */
+bool store_others_pictures(const struct store_others *others);
 
 /* Pictures of one size, shown one after another for ever: APNG (PNG, third edition, W3C 2025: acTL, fcTL, fdAT).
  * Readers that do not know it show the last picture, which for that stands once more, unanimated, at the front. */

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Installs what is missing of the Debian packages that clutch is built, run and tested with. Called by `make setup`.
+# With the word `pytorch`, PyTorch too: 600 MB, for the test of README's lines.
 set -eu
 
 build='gcc clang make pkg-config git'
 libraries='ocl-icd-opencl-dev opencl-headers libclblast-dev libpng-dev libcairo2-dev zlib1g-dev libjansson-dev'
 running='pocl-opencl-icd clinfo dataset-fashion-mnist'
 testing='libcmocka-dev bats oclgrind mesa-opencl-icd python3-numpy python3-pil'
+[ "${1-}" != pytorch ] || testing="$testing python3-torch"
 
 missing='' n=0
 for package in $build $libraries $running $testing; do

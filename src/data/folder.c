@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { SIDE_MAX = 4096, SIXTH = 6 };
 
@@ -25,6 +26,9 @@ struct pile {
 /* A data folder as names; all of it lives in the arena. */
 struct tree {
     struct arena arena;
+    struct data_junk junk;      /* passed over */
+    struct store_others others; /* beside the PNGs of classes: likewise */
+    size_t deeper;              /* folders beside them: likewise */
     char *train, *test; /* folders of class folders; test NULL: every sixth of train */
     bool stands_in;     /* test is not called so */
     char **class_name;
@@ -64,6 +68,27 @@ out:
     return s;
 }
 
+/* The folder of that name, in small letters or capitals; NULL where there is none. */
+static enum st find_folder(struct tree *t, const char *folder, const char *name, char **out)
+{
+    enum st s = ST_OK;
+    char **there, *first = NULL;
+    size_t n;
+    *out = NULL;
+    TRY(data_folders(folder, &t->arena, &t->junk, &there, &n));
+    for (size_t i = 0; i < n; i++) {
+        if (strcasecmp(there[i], name) != 0)
+            continue;
+        if (first)
+            TRY(st_fail(ST_INPUT, "%s has both a folder %s and a folder %s: one of them must go, or be called "
+                        "otherwise", folder, first, there[i]));
+        first = there[i];
+        TRY(join(t, folder, first, out));
+    }
+out:
+    return s;
+}
+
 /* The first of the names that is a folder with folders in it; NULL where there is none. `bare`: a folder without. */
 static enum st find_part(struct tree *t, const char *folder, const char *const *names, size_t n, char **out,
                          char **bare)
@@ -73,11 +98,13 @@ static enum st find_part(struct tree *t, const char *folder, const char *const *
     for (size_t i = 0; i < n && !*out; i++) {
         char *path, **inside;
         size_t count;
-        TRY(join(t, folder, names[i], &path));
-        TRY(dir_list_all(path, NULL, &t->arena, &inside, &count));
+        TRY(find_folder(t, folder, names[i], &path));
+        if (!path)
+            continue;
+        TRY(data_folders(path, &t->arena, &t->junk, &inside, &count));
         if (count)
             *out = path;
-        else if (dir_exists(path))
+        else
             *bare = path;
     }
 out:
@@ -118,7 +145,7 @@ static enum st find_classes(struct tree *t)
     enum st s = ST_OK;
     int64_t number;
     bool numbers = true;
-    TRY(dir_list_all(t->train, NULL, &t->arena, &t->class_name, &t->classes));
+    TRY(data_folders(t->train, &t->arena, &t->junk, &t->class_name, &t->classes));
     if (t->classes > DATA_CLASSES_MAX)
         TRY(st_fail(ST_INPUT, "%s holds %zu folders, one a class; allowed are 2 to %d", t->train, t->classes,
                     DATA_CLASSES_MAX));
@@ -130,18 +157,57 @@ out:
     return s;
 }
 
+/* The PNGs of a class; where it has none but one folder, as CLASS/images, those in that. */
 static enum st find_pile(struct tree *t, const char *folder, const char *name, struct pile *out)
 {
     enum st s = ST_OK;
+    char **inside, *deeper;
+    size_t n;
     TRY(join(t, folder, name, &out->folder));
-    TRY(dir_list_all(out->folder, ".png", &t->arena, &out->name, &out->n));
+    TRY(store_png_list(out->folder, &t->arena, &out->name, &out->n, &t->others));
+    TRY(data_folders(out->folder, &t->arena, &t->junk, &inside, &n));
+    if (out->n)
+        t->deeper += n;
+    if (out->n || n != 1)
+        goto out;
+    TRY(join(t, out->folder, inside[0], &deeper));
+    TRY(store_png_list(deeper, &t->arena, &out->name, &out->n, &t->others));
+    if (out->n)
+        out->folder = deeper;
 out:
+    return s;
+}
+
+/* `what` for want of PNGs, and what there is in the folder instead, if anything. */
+static enum st fail_without(const char *what, const struct store_others *others)
+{
+    enum st s = ST_OK;
+    struct text there = {0};
+    if (others->n)
+        text_add(&there, ", but ");
+    store_others_show(others, &there);
+    TRY(text_status(&there));
+    s = st_fail(ST_INPUT, "%s%s", what, others->n ? there.s : "");
+out:
+    text_free(&there);
     return s;
 }
 
 static enum st check_pile(const struct pile *p)
 {
-    return p->n ? ST_OK : st_fail(ST_INPUT, "no PNG in %s, the folder of a class", p->folder);
+    enum st s = ST_OK;
+    struct store_others others = {0};
+    struct arena arena = {0};
+    char **name, what[PATH_MAX + 64];
+    size_t n;
+    if (p->n)
+        return ST_OK;
+    TRY(store_png_list(p->folder, &arena, &name, &n, &others));
+    snprintf(what, sizeof what, "no PNG in %s, the folder of a class", p->folder);
+    TRY(fail_without(what, &others));
+out:
+    arena_free(&arena);
+    return s;
 }
 
 static enum st find_train_piles(struct tree *t, bool *found)
@@ -172,7 +238,7 @@ static enum st find_test_piles(struct tree *t)
     char **name;
     size_t n = 0;
     if (t->test)
-        TRY(dir_list_all(t->test, NULL, &t->arena, &name, &n));
+        TRY(data_folders(t->test, &t->arena, &t->junk, &name, &n));
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
         while (k < t->classes && strcmp(t->class_name[k], name[i]) != 0)
@@ -323,6 +389,43 @@ out:
     return s;
 }
 
+static void tell_passed_over(const struct tree *t, const char *folder)
+{
+    struct text words = {0};
+    store_others_show(&t->others, &words);
+    if (t->others.n && !words.failed)
+        note("%zu file%s of classes in %s passed over: %s", t->others.n, t->others.n == 1 ? "" : "s", folder, words.s);
+    if (t->deeper)
+        note("%zu folder%s within those of classes in %s passed over", t->deeper, t->deeper == 1 ? "" : "s", folder);
+    text_clear(&words);
+    for (int i = 0; i < t->junk.n; i++)
+        text_add(&words, "%s%s", i ? ", " : "", t->junk.name[i]);
+    if (t->junk.n && !words.failed)
+        note("passed over in %s, for they are no data: %s", folder, words.s);
+    text_free(&words);
+}
+
+/* No PNG in any class's folder: pictures of other kinds there, or where no classes are, tell what was meant. */
+static enum st check_pictures(struct tree *t, const char *folder)
+{
+    enum st s = ST_OK;
+    char **name, what[PATH_MAX + 64];
+    size_t n;
+    if (store_others_pictures(&t->others)) {
+        snprintf(what, sizeof what, "no PNG in the folders of classes of %s", folder);
+        TRY(fail_without(what, &t->others));
+    }
+    t->others = (struct store_others){0};
+    TRY(store_png_list(folder, &t->arena, &name, &n, &t->others));
+    if (n || store_others_pictures(&t->others)) {
+        snprintf(what, sizeof what, "no data in %s: its pictures are in no folder of a class, as CLASS/*.png; there "
+                 "are %zu .png", folder, n);
+        TRY(fail_without(what, &t->others));
+    }
+out:
+    return s;
+}
+
 enum st data_read_png(const char *folder, struct data_set *set, bool *found)
 {
     enum st s = ST_OK;
@@ -332,9 +435,12 @@ enum st data_read_png(const char *folder, struct data_set *set, bool *found)
     TRY(find_parts(t, folder));
     TRY(find_classes(t));
     TRY(find_train_piles(t, found));
-    if (!*found)
+    if (!*found) {
+        TRY(check_pictures(t, folder));
         goto out;
+    }
     TRY(find_test_piles(t));
+    tell_passed_over(t, folder);
     TRY(fill(t, folder, set));
 out:
     if (t)

@@ -10,6 +10,29 @@
 MUST_USE enum st data_read_idx(const char *folder, struct data_set *set, bool *found);
 MUST_USE enum st data_read_png(const char *folder, struct data_set *set, bool *found);
 
+/* The files of a folder's IDX set; `found` where one of the four is there. A path is "" where that one is not. ST_INPUT
+ * where there are several sets. */
+enum { DATA_IDX_TRAIN_IMAGES, DATA_IDX_TRAIN_LABELS, DATA_IDX_TEST_IMAGES, DATA_IDX_TEST_LABELS, DATA_IDX_FILES };
+enum { DATA_PATH_MAX = 4096 };
+struct data_idx_paths {
+    char path[DATA_IDX_FILES][DATA_PATH_MAX];
+    bool emnist; /* called as EMNIST's files are */
+};
+MUST_USE enum st data_find_idx(const char *folder, struct data_idx_paths *out, bool *found);
+
+/* Names of the folders in a folder, in the order of their bytes, but for those that systems leave behind (__MACOSX,
+ * lost+found, ...), whose names are added to `junk`, each once; it may be NULL. */
+enum { DATA_JUNK_MAX = 8 };
+struct data_junk {
+    const char *name[DATA_JUNK_MAX];
+    int n;
+};
+MUST_USE enum st data_folders(const char *folder, struct arena *arena, struct data_junk *junk, char ***names,
+                              size_t *n);
+
+/* Where data may lie where a folder has none of its own: in its only folder, else in the only one with IDX files. */
+MUST_USE enum st data_deeper(const char *folder, char out[DATA_PATH_MAX], bool *found);
+
 /* Digits drawn from the seed. */
 MUST_USE enum st data_draw_digits(uint64_t seed, struct data_set *set);
 

@@ -2,7 +2,6 @@
  * each size, then the elements row by row. zlib reads plain and gzip files alike. */
 #include "formats.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,30 +18,10 @@ enum {
 _Static_assert(DATA_CLASSES_MAX > UINT8_MAX, "a label of one byte is always below DATA_CLASSES_MAX");
 
 struct idx {
-    char path[PATH_MAX];
+    const char *path;
     uint32_t n, h, w; /* labels are 1 x 1 */
     uint8_t *bytes;
 };
-
-/* The first of the names in the wild that is there: dash or dot before "idx", plain or gzip. */
-static bool is_there(const char *folder, const char *part, const char *kind, int rank, char path[PATH_MAX])
-{
-    for (int i = 0; i < 4; i++) {
-        int len = snprintf(path, PATH_MAX, "%s/%s-%s%cidx%d-ubyte%s", folder, part, kind, "-."[i & 1], rank,
-                           i < 2 ? "" : ".gz");
-        if (len < PATH_MAX && file_exists(path) && !dir_exists(path))
-            return true;
-    }
-    return false;
-}
-
-static enum st find_file(const char *folder, const char *part, const char *kind, int rank, char path[PATH_MAX])
-{
-    if (is_there(folder, part, kind, rank, path))
-        return ST_OK;
-    return st_fail(ST_INPUT, "no file %s-%s-idx%d-ubyte in %s (nor %s-%s.idx%d-ubyte, nor one of them with .gz)", part,
-                   kind, rank, folder, part, kind, rank);
-}
 
 /* Up to `want` bytes, at most INT_MAX; fewer only where the file ends. */
 static enum st read_some(gzFile file, const char *path, void *bytes, size_t want, size_t *got)
@@ -116,13 +95,18 @@ out:
 }
 
 /* Caller frees f->bytes, after a failure too. */
-static enum st read_file(const char *folder, const char *part, const char *kind, int rank, struct idx *f)
+static enum st read_file(const char *folder, const struct data_idx_paths *paths, int which, struct idx *f)
 {
     enum st s = ST_OK;
+    static const char *const name[] = {"train-images", "train-labels", "t10k-images", "t10k-labels"};
+    int rank = which & 1 ? 1 : 3;
     gzFile file = NULL;
     uint64_t size;
     int fd = -1;
-    TRY(find_file(folder, part, kind, rank, f->path));
+    if (!paths->path[which][0])
+        TRY(st_fail(ST_INPUT, "no file %s-idx%d-ubyte in %s (nor %s.idx%d-ubyte, nor one of them with .gz)",
+                    name[which], rank, folder, name[which], rank));
+    f->path = paths->path[which];
     TRY(file_open(f->path, FILE_BYTES_MAX, &fd, &size));
     file = gzdopen(fd, "rb");
     if (!file)
@@ -142,12 +126,14 @@ out:
     return s;
 }
 
-static enum st read_split(const char *folder, const char *part, struct data_set *set, struct data_split *split)
+/* `first`: the pictures' file; that of the labels is the next. */
+static enum st read_split(const char *folder, const struct data_idx_paths *paths, int first, struct data_set *set,
+                          struct data_split *split)
 {
     enum st s = ST_OK;
     struct idx images = {0}, labels = {0};
-    TRY(read_file(folder, part, "images", 3, &images));
-    TRY(read_file(folder, part, "labels", 1, &labels));
+    TRY(read_file(folder, paths, first, &images));
+    TRY(read_file(folder, paths, first + 1, &labels));
     if (images.n != labels.n)
         TRY(st_fail(ST_INPUT, "%s holds %u labels, but %s %u pictures", labels.path, labels.n, images.path, images.n));
     if (set->h && (set->h != (int)images.h || set->w != (int)images.w))
@@ -167,18 +153,33 @@ out:
     return s;
 }
 
+/* What a user should know of labels and pictures that are read as they are. */
+static void tell(const char *folder, const struct data_idx_paths *paths, const struct data_set *set)
+{
+    bool zero = false;
+    for (uint32_t i = 0; i < set->train.n; i++)
+        zero = zero || set->train.labels[i] == 0;
+    if (!zero)
+        note("no sample to train on in %s has label 0: labels are taken as they are, %d classes with that of 0", folder,
+             set->classes);
+    if (paths->emnist)
+        note("EMNIST's pictures have rows and columns swapped; they are taken as they are");
+}
+
 enum st data_read_idx(const char *folder, struct data_set *set, bool *found)
 {
     enum st s = ST_OK;
-    char path[PATH_MAX];
+    struct data_idx_paths *paths = NULL;
     *found = false;
-    for (int i = 0; i < 4; i++)
-        *found = *found || is_there(folder, i < 2 ? "train" : "t10k", i & 1 ? "labels" : "images", i & 1 ? 1 : 3, path);
+    TRY(NEW(paths, 1));
+    TRY(data_find_idx(folder, paths, found));
     if (!*found)
         goto out;
     set->classes = 2;
-    TRY(read_split(folder, "train", set, &set->train));
-    TRY(read_split(folder, "t10k", set, &set->test));
+    TRY(read_split(folder, paths, DATA_IDX_TRAIN_IMAGES, set, &set->train));
+    TRY(read_split(folder, paths, DATA_IDX_TEST_IMAGES, set, &set->test));
+    tell(folder, paths, set);
 out:
+    mem_free(paths);
     return s;
 }

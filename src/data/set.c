@@ -46,18 +46,38 @@ static bool place(int i, const char *name, char path[PATH_MAX])
 static enum st (*const formats[])(const char *folder, struct data_set *set, bool *found) = {data_read_idx,
                                                                                             data_read_png};
 
+enum { DEEPER_MAX = 3 }; /* folders within the one that was named: torchvision's root/MNIST/raw */
+
+static enum st read_formats(const char *folder, struct data_set *set, bool *found)
+{
+    enum st s = ST_OK;
+    for (size_t i = 0; i < COUNT_OF(formats) && !*found; i++)
+        TRY(formats[i](folder, set, found));
+out:
+    return s;
+}
+
 static enum st read_folder(const char *folder, struct data_set *set)
 {
     enum st s = ST_OK;
-    size_t len = strlen(folder);
-    bool found = false;
-    TRY(NEW(set->path, len + 1));
-    memcpy(set->path, folder, len);
-    for (size_t i = 0; i < COUNT_OF(formats) && !found; i++)
-        TRY(formats[i](folder, set, &found));
+    char path[DATA_PATH_MAX], deeper[DATA_PATH_MAX];
+    bool found = false, more = true;
+    if (snprintf(path, sizeof path, "%s", folder) >= (int)sizeof path)
+        TRY(st_fail(ST_INPUT, "name too long: %s", folder));
+    for (int depth = 0; more; depth++) {
+        TRY(read_formats(path, set, &found));
+        if (found || depth == DEEPER_MAX)
+            break;
+        TRY(data_deeper(path, deeper, &more));
+        if (more)
+            memcpy(path, deeper, sizeof path);
+    }
     if (!found)
         TRY(st_fail(ST_INPUT, "no data in %s: neither the four IDX files (train-images-idx3-ubyte and so on, plain or "
                     ".gz) nor folders of PNGs (train/CLASS/*.png and test/CLASS/*.png, or CLASS/*.png)", folder));
+    size_t len = strlen(path);
+    TRY(NEW(set->path, len + 1));
+    memcpy(set->path, path, len);
 out:
     return s;
 }

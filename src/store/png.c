@@ -156,6 +156,25 @@ uint32_t get_u32(const char *big_endian)
     return v;
 }
 
+/* The first bytes of a file that shall be a PNG: what else they say that it is. */
+static enum st check_sign(const char *path, const char *bytes, size_t len)
+{
+    static const struct {
+        const char *sign, *name;
+        size_t len, at;
+    } other[] = {{"\xff\xd8\xff", "a JPEG", 3, 0}, {"GIF8", "a GIF", 4, 0},       {"BM", "a BMP", 2, 0},
+                 {"WEBP", "a WebP", 4, 8},          {"II*\0", "a TIFF", 4, 0},      {"MM\0*", "a TIFF", 4, 0},
+                 {"ftyp", "a HEIF or AVIF", 4, 4},  {"version https://git-lfs", "a pointer of Git LFS", 23, 0}};
+    if (len == 0)
+        return st_fail(ST_INPUT, "cannot read %s: it is empty", path);
+    if (len >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0)
+        return ST_OK;
+    for (size_t i = 0; i < COUNT_OF(other); i++)
+        if (len >= other[i].at + other[i].len && memcmp(bytes + other[i].at, other[i].sign, other[i].len) == 0)
+            return st_fail(ST_INPUT, "cannot read %s: it is %s, not a PNG", path, other[i].name);
+    return st_fail(ST_INPUT, "cannot read %s: it is not a PNG", path);
+}
+
 static enum st check_sides(const char *path, uint32_t w, uint32_t h)
 {
     if (w > PNG_SIDE_MAX || h > PNG_SIDE_MAX)
@@ -171,8 +190,9 @@ enum st store_png_look(const char *path, struct store_png_facts *out)
     char head[PNG_HEAD_BYTES];
     size_t got = 0;
     TRY(file_read_start(path, head, sizeof head, &got));
+    TRY(check_sign(path, head, got));
     if (got < sizeof head || memcmp(head, sign, sizeof sign - 1) != 0)
-        TRY(st_fail(ST_INPUT, "cannot read %s: Not a PNG file", path));
+        TRY(st_fail(ST_INPUT, "cannot read %s: its head is damaged", path));
     const char *body = head + sizeof sign - 1; /* width, height, depth, colour type, ... */
     uint32_t w = get_u32(body), h = get_u32(body + 4);
     if (get_u32(body + 13) != crc32(0, (const Bytef *)body - 4, 4 + 13) || w < 1 || h < 1)
@@ -192,14 +212,15 @@ enum st store_png_read(const char *path, int channels, struct store_picture *out
     char *bytes = NULL;
     size_t len;
     TRY(file_read(path, FILE_MAX_BYTES, &bytes, &len));
+    TRY(check_sign(path, bytes, len));
     if (!png_image_begin_read_from_memory(&image, bytes, len))
-        TRY(st_fail(ST_INPUT, "cannot read %s: %s", path, image.message));
+        TRY(st_fail(ST_INPUT, "cannot read %s: it is damaged (%s)", path, image.message));
     TRY(check_sides(path, image.width, image.height));
     TRY(store_picture_new((int)image.width, (int)image.height, channels, &picture));
     image.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
     image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* else libpng takes 16 bits without a gamma chunk for linear light */
     if (!png_image_finish_read(&image, &black, picture.pixels, 0, NULL))
-        TRY(st_fail(ST_INPUT, "cannot read %s: %s", path, image.message));
+        TRY(st_fail(ST_INPUT, "cannot read %s: it is cut short or damaged (%s)", path, image.message));
     *out = picture;
     picture = (struct store_picture){0};
 out:

@@ -76,7 +76,8 @@ sixes()
     echo 'no picture' >photos/cat/list.txt
     run --separate-stderr "$CLUTCH" train "$SMALL" --data photos --epochs 1 --out run
     [ "$status" = 0 ]
-    [ "$(complaints)" = 'clutch: photos has no folders to test on: every sixth PNG of each class, by name, is kept '\
+    [ "$(complaints)" = 'clutch: 1 file of classes in photos passed over: 1 .txt
+clutch: photos has no folders to test on: every sixth PNG of each class, by name, is kept '\
 'for testing, 2 of 13' ]
     [[ $output == *'data:   photos (photos): 11 to train on, 2 to test, 2 classes'* ]]
     run --separate-stderr "$CLUTCH" eval run --json
@@ -117,9 +118,10 @@ END
     refused 'photos/c/1.png is 5 pixels wide and 6 high, but photos/a/1.png 6 and 6: all must have one size' \
         train "$SMALL" --data photos
     head -c 50 photos/a/1.png >photos/c/1.png
-    refused 'cannot read photos/c/1.png: read beyond end of data' train "$SMALL" --data photos
+    refused 'cannot read photos/c/1.png: it is cut short or damaged (read beyond end of data)' \
+        train "$SMALL" --data photos
     echo 'no picture at all' >photos/c/1.png
-    refused 'cannot read photos/c/1.png: Not a PNG file' train "$SMALL" --data photos
+    refused 'cannot read photos/c/1.png: it is not a PNG' train "$SMALL" --data photos
     rm -r photos/b photos/c
     refused 'photos holds 1 folder, one a class; allowed are 2 to 256' train "$SMALL" --data photos
     sixes both/train/a both/train/b both/test/a both/test/c
@@ -139,7 +141,7 @@ END
     refused 'no PNG in folder empty' predict run empty
     refused 'small/1.png is 6 pixels wide and 6 high; the run takes 28 and 28' predict run small
     echo 'no picture at all' >small/0.png
-    refused 'cannot read small/0.png: Not a PNG file' predict run small
+    refused 'cannot read small/0.png: it is not a PNG' predict run small
     python3 "$(tree tests/cli/digit.py)" good.png 28 28
     mkdir many
     python3 -c 'import os

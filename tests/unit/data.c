@@ -63,16 +63,22 @@ static void put_file(const char *folder, const char *part, const char *kind, int
     assert_int_equal(gzclose(out), Z_OK);
 }
 
-static void put_set(const char *folder, int naming, uint32_t side, uint32_t train_classes, uint32_t test_classes)
+static void put_parts(const char *folder, const char *train, const char *test, int naming, uint32_t side,
+                      uint32_t train_classes, uint32_t test_classes)
 {
     struct bytes f = images_of(TRAIN, side, side + 1);
-    put_file(folder, "train", "images", naming, &f);
+    put_file(folder, train, "images", naming, &f);
     f = images_of(TEST, side, side + 1);
-    put_file(folder, "t10k", "images", naming, &f);
+    put_file(folder, test, "images", naming, &f);
     f = labels_of(TRAIN, train_classes);
-    put_file(folder, "train", "labels", naming, &f);
+    put_file(folder, train, "labels", naming, &f);
     f = labels_of(TEST, test_classes);
-    put_file(folder, "t10k", "labels", naming, &f);
+    put_file(folder, test, "labels", naming, &f);
+}
+
+static void put_set(const char *folder, int naming, uint32_t side, uint32_t train_classes, uint32_t test_classes)
+{
+    put_parts(folder, "train", "t10k", naming, side, train_classes, test_classes);
 }
 
 static const char *folder_of(const char *name)
@@ -192,6 +198,67 @@ static void test_missing_files_are_named(void **state)
     FAILS(ST_INPUT, "no file t10k-labels-idx1-ubyte in", data_open(folder, 0, &set));
     OK(dir_make(path)); /* unpackers make a folder of that name around the file */
     FAILS(ST_INPUT, "no file t10k-labels-idx1-ubyte in", data_open(folder, 0, &set));
+}
+
+static char notes[1024];
+
+static void keep_note(const char *line)
+{
+    snprintf(notes + strlen(notes), sizeof notes - strlen(notes), "%s\n", line);
+}
+
+static void check_set(const char *word, const char *path, const char *want_notes)
+{
+    struct data_set *set = NULL;
+    notes[0] = '\0';
+    note_to(keep_note);
+    OK(data_open(word, 0, &set));
+    note_to(NULL);
+    assert_true(set->train.n == TRAIN && set->test.n == TEST && set->classes == 3);
+    assert_string_equal(set->path, path);
+    assert_string_equal(notes, want_notes);
+    data_free(set);
+}
+
+#define FROM_ONE "labels are taken as they are, 3 classes with that of 0\n"
+#define SWAPPED "EMNIST's pictures have rows and columns swapped; they are taken as they are\n"
+
+static void test_idx_as_people_have_it(void **state)
+{
+    (void)state;
+    char root[512], folder[600], words[800];
+    struct data_set *set = NULL;
+    snprintf(root, sizeof root, "%s", folder_of("unpacked")); /* into folders of their own names */
+    for (int i = 0; i < 4; i++) {
+        const char *part = i < 2 ? "train" : "t10k", *kind = i & 1 ? "labels" : "images";
+        struct bytes f = i & 1 ? labels_of(i < 2 ? TRAIN : TEST, 3) : images_of(i < 2 ? TRAIN : TEST, 4, 5);
+        snprintf(folder, sizeof folder, "%s/%s-%s-idx%d-ubyte", root, part, kind, i & 1 ? 1 : 3);
+        put_file(folder, part, kind, i & 1, &f);
+    }
+    check_set(root, root, "");
+    /* torchvision's root: the set's folder, and in it one of others' making */
+    snprintf(root, sizeof root, "%s", folder_of("root"));
+    snprintf(folder, sizeof folder, "%s/MNIST/processed", root);
+    OK(dir_make(folder));
+    snprintf(folder, sizeof folder, "%s/MNIST/raw", root);
+    put_set(folder, 2, 4, 3, 3);
+    check_set(root, folder, "");
+    snprintf(folder, sizeof folder, "%s/FashionMNIST/raw", root);
+    put_set(folder, 2, 4, 3, 3);
+    FAILS(ST_INPUT, "no data in", data_open(root, 0, &set)); /* which of the two? */
+    snprintf(root, sizeof root, "%s", folder_of("emnist")); /* its names; then labels from 1 */
+    put_parts(root, "emnist-letters-train", "emnist-letters-test", 0, 4, 3, 3);
+    check_set(root, root, SWAPPED);
+    struct bytes f = labels_of(TRAIN, 1);
+    memset(f.b + f.len - TRAIN, 2, TRAIN);
+    put_file(root, "emnist-letters-train", "labels", 0, &f);
+    snprintf(words, sizeof words, "no sample to train on in %s has label 0: " FROM_ONE SWAPPED, root);
+    check_set(root, root, words);
+    put_parts(root, "emnist-mnist-train", "emnist-mnist-test", 1, 4, 3, 3);
+    FAILS(ST_INPUT, "emnist holds IDX files of several sets, emnist-letters, emnist-mnist: put the four of one into a "
+          "folder of their own", data_open(root, 0, &set));
+    put_set(root, 0, 4, 3, 3); /* without a prefix they are meant */
+    check_set(root, root, "");
 }
 
 static void test_damaged_gzip(void **state)
@@ -516,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_idx_sizes_and_classes),
         cmocka_unit_test(test_idx_tells_what_is_wrong),
         cmocka_unit_test(test_missing_files_are_named),
+        cmocka_unit_test(test_idx_as_people_have_it),
         cmocka_unit_test(test_damaged_gzip),
         cmocka_unit_test(test_folder_gives_the_name),
         cmocka_unit_test(test_known_sets_are_looked_for),

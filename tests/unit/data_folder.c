@@ -317,7 +317,110 @@ static void test_what_is_passed_over(void **state)
     struct data_set *set = opened("mixed");
     assert_string_equal(order_of(set, &set->train), "0:10 2:40 1:20 0:11 2:41 ");
     assert_string_equal(order_of(set, &set->test), "1:30 1:41 ");
+    char words[PATH_MAX + 256];
+    snprintf(words, sizeof words, "2 files of classes in %s passed over: 1 .txt, 1 without an ending\n"
+             "1 folder within those of classes in %s passed over\n", at("mixed"), at("mixed"));
+    assert_string_equal(notes, words);
     data_free(set);
+}
+
+/* What systems leave behind is told, and is no class, wherever it lies. */
+static void test_what_systems_leave_behind(void **state)
+{
+    (void)state;
+    put_class("left/train/a", 1, 10);
+    put_class("left/train/b", 1, 20);
+    put_class("left/test/b", 1, 30);
+    put_class("left/train/__MACOSX/a", 1, 40);
+    put_class("left/train/@eaDir", 1, 40);
+    put_class("left/train/b/@eaDir", 1, 40);
+    put_class("left/test/lost+found", 1, 40);
+    put_class("left/test/$Recycle.bin", 1, 40);
+    put_file("left/train/.DS_Store", "x", 1);
+    struct data_set *set = opened("left");
+    assert_int_equal(set->classes, 2);
+    assert_string_equal(order_of(set, &set->train), "0:10 1:20 ");
+    char words[PATH_MAX + 256];
+    snprintf(words, sizeof words, "passed over in %s, for they are no data: @eaDir, __MACOSX, $Recycle.bin, "
+             "lost+found\n", at("left"));
+    assert_string_equal(notes, words);
+    data_free(set);
+}
+
+static void test_folders_as_people_have_them(void **state)
+{
+    (void)state;
+    put_class("people/Train/a", 1, 10);
+    put_class("people/Train/b/images", 1, 20);
+    put_class("people/VAL/b/images", 1, 30);
+    struct data_set *set = opened("people");
+    assert_string_equal(order_of(set, &set->train), "0:10 1:20 ");
+    assert_string_equal(order_of(set, &set->test), "1:30 ");
+    assert_string_equal(set->path, at("people"));
+    data_free(set);
+    OK(dir_make(at("people/train")));
+    refused("people has both a folder Train and a folder train: one of them must go", "people");
+    put_class("wrapped/__MACOSX/photos", 1, 0); /* of an archive with one folder in it */
+    put_class("wrapped/photos/x/a", 6, 40);
+    put_class("wrapped/photos/x/b", 6, 50);
+    set = opened("wrapped");
+    assert_string_equal(set->path, at("wrapped/photos/x"));
+    assert_string_equal(set->name, "wrapped");
+    assert_string_equal(set->class_name[1], "b");
+    data_free(set);
+}
+
+/* Pictures that are none of ours are counted, and it is said what to do. */
+static void test_other_pictures(void **state)
+{
+    (void)state;
+    put_class("jpegs/a", 6, 0);
+    put_class("jpegs/b", 6, 0);
+    put_file("jpegs/a/1.JPG", "", 0);
+    put_file("jpegs/b/2.jpg", "", 0);
+    put_file("jpegs/b/3.webp", "", 0);
+    struct data_set *set = opened("jpegs");
+    assert_non_null(strstr(notes, " passed over: 2 .jpg, 1 .webp; clutch reads PNG, and `mogrify -format png *.jpg` "
+                                  "(of ImageMagick) converts\n"));
+    assert_non_null(strstr(notes, "3 files of classes in "));
+    data_free(set);
+    put_file("jpegs/c/1.tiff", "", 0);
+    refused("jpegs/c, the folder of a class, but 1 .tiff; clutch reads PNG, and `mogrify -format png *.tiff`", "jpegs");
+    put_file("all/train/a/1.jpeg", "", 0);
+    put_file("all/train/b/x.jpeg", "", 0);
+    refused("all, but 2 .jpeg; clutch reads PNG, and `mogrify -format png *.jpeg`", "all");
+    refused("no PNG in the folders of classes of ", "all");
+    put_file("flat/1.jpg", "", 0);
+    refused("flat: its pictures are in no folder of a class, as CLASS/*.png; there are 0 .png, but 1 .jpg; ", "flat");
+    put_class("pngs", 3, 0);
+    refused("pngs: its pictures are in no folder of a class, as CLASS/*.png; there are 3 .png", "pngs");
+}
+
+static void test_what_else_a_png_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *words;
+        size_t len;
+    } row[] = {
+        {"", "x.png: it is empty", 0},
+        {"\xff\xd8\xff\xe0 JFIF", "x.png: it is a JPEG, not a PNG", 9},
+        {"GIF89a....", "x.png: it is a GIF, not a PNG", 10},
+        {"RIFF....WEBPVP8 ", "x.png: it is a WebP, not a PNG", 16},
+        {"version https://git-lfs.github.com/spec/v1\n", "x.png: it is a pointer of Git LFS, not a PNG", 43},
+        {"RIFF....WEB", "x.png: it is not a PNG", 11},
+        {"\x89PNG\r\n\x1a", "x.png: it is not a PNG", 7},
+        {"\x89PNG\r\n\x1a\n", "x.png: its head is damaged", 8},
+    };
+    struct store_picture p;
+    put_class("else/a", 6, 0);
+    put_class("else/b", 6, 0);
+    for (size_t i = 0; i < COUNT_OF(row); i++) {
+        put_file("else/b/x.png", row[i].bytes, row[i].len);
+        refused(row[i].words, "else");
+        if (row[i].len != 8)
+            FAILS(ST_INPUT, row[i].words, store_png_read(at("else/b/x.png"), 1, &p));
+    }
 }
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */
@@ -389,7 +492,7 @@ static void test_damage_is_named(void **state)
     OK(file_write(at("damage/b/03.png"), bytes, len - 20)); /* its head is whole */
     refused("damage/b/03.png: ", "damage");
     OK(file_write(at("damage/b/03.png"), bytes, 20));
-    refused("damage/b/03.png: Not a PNG file", "damage");
+    refused("damage/b/03.png: its head is damaged", "damage");
     bytes[16 + 4] = bytes[17 + 4] = bytes[18 + 4] = bytes[19 + 4] = 0; /* the height */
     OK(file_write(at("damage/b/03.png"), bytes, len));
     refused("damage/b/03.png: its head is damaged", "damage");
@@ -465,6 +568,10 @@ int main(void)
         cmocka_unit_test(test_many_classes),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_what_is_passed_over),
+        cmocka_unit_test(test_what_systems_leave_behind),
+        cmocka_unit_test(test_folders_as_people_have_them),
+        cmocka_unit_test(test_other_pictures),
+        cmocka_unit_test(test_what_else_a_png_is),
         cmocka_unit_test(test_colors),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_too_much),

@@ -257,6 +257,22 @@ static void test_each_activation_in_each_layer_that_fuses(void **state)
             check_each_activation_behind(line);
 }
 
+/* A layer that computes an activation along, before each kind of layer: both must agree on who takes its slope. */
+static void test_each_pair(void **state)
+{
+    (void)state;
+    const struct nn_kind *kind, *next;
+    for (int i = 0; (kind = nn_kind_at(i)) != NULL; i++)
+        for (int k = 0; kind->fuses_act && (next = nn_kind_at(k)) != NULL; k++) {
+            char words[128];
+            snprintf(words, sizeof words, "input 5; %s; tanh; %s; loss softmax", line_of(kind, 0), line_of(next, 0));
+            check_net(words);
+            snprintf(words, sizeof words, "input 5; dense 4; sigmoid; %s; tanh; %s; dense 3; loss softmax",
+                     line_of(kind, 0), line_of(next, 0));
+            check_net(words);
+        }
+}
+
 /* Who hands da to whom, and who computes which activation. */
 static void test_dense_layers_with_and_without_bias(void **state)
 {
@@ -311,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_each_layer_alone),
         TEST(test_each_activation_in_each_layer_that_fuses),
+        TEST(test_each_pair),
         TEST(test_dense_layers_with_and_without_bias),
         TEST(test_deep_net),
         TEST(test_wide_net),

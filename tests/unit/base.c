@@ -128,6 +128,26 @@ static void test_files(void **state)
     FAILS(ST_SYSTEM, "cannot make folder", dir_make(path));
 }
 
+/* Who has the old file open goes on reading it, whole: the new one is another, put in its place. */
+static void test_old_file_stays_whole_for_who_reads_it(void **state)
+{
+    (void)state;
+    char path[256], got[16];
+    struct stat old, new;
+    snprintf(path, sizeof path, "%s/read", check_folder());
+    OK(file_write(path, "the old one", 11));
+    FILE *reader = fopen(path, "rb");
+    assert_non_null(reader);
+    assert_int_equal(stat(path, &old), 0);
+    OK(file_write(path, "new", 3));
+    assert_int_equal(fread(got, 1, sizeof got, reader), 11);
+    assert_memory_equal(got, "the old one", 11);
+    assert_int_equal(fclose(reader), 0);
+    assert_int_equal(stat(path, &new), 0);
+    assert_int_equal(new.st_size, 3);
+    assert_true(new.st_ino != old.st_ino);
+}
+
 /* ---- processes --------------------------------------------------------------------------------------------------- */
 
 struct lines {
@@ -280,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_numbers_are_whole_words),
         cmocka_unit_test(test_text_and_arena_grow),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_old_file_stays_whole_for_who_reads_it),
         cmocka_unit_test(test_folders_are_listed),
         cmocka_unit_test(test_a_long_list),
         cmocka_unit_test(test_processes),

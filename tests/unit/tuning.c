@@ -229,6 +229,22 @@ static void test_nearest_product(void **state)
     mx_close(m);
 }
 
+/* Each of the three sides tells rows apart that are equal in the other two. */
+static void test_every_side_counts(void **state)
+{
+    (void)state;
+    put_rows("any.json", NULL,
+             ROW("NN", 64, 64, 64, "plain", "\"rows\": 2") "," ROW("NN", 4096, 64, 64, "plain", "\"rows\": 8") ","
+             ROW("NN", 64, 4096, 64, "plain", "\"rows\": 16") "," ROW("NN", 64, 64, 4096, "plain", ""));
+    struct mx *m = open_mx();
+    check_choice(m, false, false, 64, 64, 64, "plain rows=2");
+    check_choice(m, false, false, 1024, 64, 64, "plain rows=8");
+    check_choice(m, false, false, 64, 1024, 64, "plain rows=16");
+    check_choice(m, false, false, 64, 64, 1024, "plain");
+    check_choice(m, false, false, 256, 256, 256, "plain rows=2");
+    mx_close(m);
+}
+
 /* The exact device's file comes before its family's, a file of the same name of device before others. */
 static void test_family(void **state)
 {
@@ -466,13 +482,40 @@ static void test_scratch_is_the_most(void **state)
     OK(mx_gemm_scratch(m, false, false, 512, 512, 512, &tile));
     mx_close(m);
     assert_true(tile > 0);
-    put_rows("x.json", NULL, ROW("NN", 512, 512, 512, "plain", "") "," ROW("NN", 1, 512, 512, "tile", "") ","
-             ROW("NT", 1, 1, 1, "plain", "") "," ROW("TN", 1, 1, 1, "plain", ""));
-    m = open_mx();
-    check_choice(m, false, false, 512, 512, 512, "plain");
-    assert_string_equal(mx_gemm_name(m), "plain+tile");
-    OK(mx_gemm_scratch(m, false, false, 512, 512, 512, &tuned));
-    assert_int_equal(tuned, tile);
+    for (int first = 0; first < 2; first++) { /* the one that needs most behind the other, and before it */
+        put_rows("x.json", NULL, first ?
+                 ROW("NN", 1, 512, 512, "tile", "") "," ROW("NN", 512, 512, 512, "plain", "") ","
+                 ROW("NT", 1, 1, 1, "plain", "") "," ROW("TN", 1, 1, 1, "plain", "") :
+                 ROW("NN", 512, 512, 512, "plain", "") "," ROW("NN", 1, 512, 512, "tile", "") ","
+                 ROW("NT", 1, 1, 1, "plain", "") "," ROW("TN", 1, 1, 1, "plain", ""));
+        m = open_mx();
+        check_choice(m, false, false, 512, 512, 512, "plain");
+        assert_string_equal(mx_gemm_name(m), first ? "tile+plain" : "plain+tile");
+        OK(mx_gemm_scratch(m, false, false, 512, 512, 512, &tuned));
+        assert_int_equal(tuned, tile);
+        mx_close(m);
+    }
+}
+
+/* A dense layer's three products and its sums take turns with one piece of scratch. */
+static void test_scratch_of_a_layer_is_the_most(void **state)
+{
+    (void)state;
+    static const int size[][3] = {{4, 600, 5}, {4, 5, 600}, {600, 4, 5}, {1, 1, 1}}; /* B, in, out */
+    struct mx *m = NULL;
+    OK(mx_open(device_queue(), facts()->vector_width > 1 ? "tile" : "plain", &m));
+    for (size_t i = 0; i < COUNT_OF(size); i++) {
+        int B = size[i][0], in = size[i][1], out = size[i][2];
+        size_t layer, n, most = mx_columns_scratch(B, out);
+        const struct mx_product form[] = {{false, true, B, out, in}, {true, false, out, in, B},
+                                          {false, false, B, in, out}};
+        for (size_t k = 0; k < COUNT_OF(form); k++) {
+            OK(mx_gemm_scratch(m, form[k].trans_a, form[k].trans_b, form[k].M, form[k].N, form[k].K, &n));
+            most = n > most ? n : most;
+        }
+        OK(mx_dense_scratch(m, B, in, out, &layer));
+        assert_int_equal(layer, most);
+    }
     mx_close(m);
 }
 
@@ -549,6 +592,8 @@ int main(void)
         cmocka_unit_test_setup(test_files_of_others, start),
         cmocka_unit_test_setup(test_refused_files, start),    cmocka_unit_test_setup(test_clblast_sets, start),
         cmocka_unit_test_setup(test_clblast_rules, start),    cmocka_unit_test_setup(test_scratch_is_the_most, start),
+        cmocka_unit_test_setup(test_every_side_counts, start),
+        cmocka_unit_test_setup(test_scratch_of_a_layer_is_the_most, start),
         cmocka_unit_test_setup(test_measuring, start),        cmocka_unit_test_setup(test_no_place_for_files, start),
     };
     return cmocka_run_group_tests_name("tuning", tests, device_open, device_close);

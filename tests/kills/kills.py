@@ -124,9 +124,9 @@ class Trial:
                     raise Wrong(f'{self.history[-1]}: {ended}')
         if not over:
             raise Wrong(f'not done after {ATTEMPTS} starts')
-        left_out = cases.Left(self.folder).check(self.mode.left)
+        left_out = cases.Left(self.folder).check(self.mode.left, ended.out.startswith('finished: '))
         if left_out:
-            self.history.append(f'{left_out} frames left out')
+            self.history.append(f'{left_out} pictures or snapshots left out')
         cases.check_eval(self.folder)
 
 

@@ -6,7 +6,7 @@ processes that end after some seconds by SIGINT, SIGTERM or SIGKILL and are resu
 memory, descriptors and threads. A mode fails where
 
 - in a process watched for a minute or more behind its warm-up, resident memory grows by more than --slope KiB a minute
-  (least squares), or, in a shorter one, by more than --growth KiB from the first to the last fifth of what was watched;
+  (least squares), or, in a shorter one, by more than --growth KiB from the least of the first to that of the last fifth;
 - the fewest descriptors or threads of the last third of a process are more than those of the first third, or more than
   the first process had; a file that is being written counts while it is open, so the fewest are what stays open;
 - a signal is not answered by exit code 130 or 143, or the run cannot be resumed;
@@ -99,10 +99,6 @@ def fewest(looks, what):
     return tuple(min(getattr(look, what) for look in part) for part in (looks[:third], looks[-third:]))
 
 
-def middle(values):
-    return sorted(values)[len(values) // 2]
-
-
 class Soak:
     """One mode for its time."""
 
@@ -142,7 +138,7 @@ class Soak:
                 raise Wrong(f'resident memory grows by {rise:.0f} KiB a minute')
             return
         fifth = max(1, len(looks) // 5)
-        growth = middle([k.rss for k in looks[-fifth:]]) - middle([k.rss for k in looks[:fifth]])
+        growth = min(k.rss for k in looks[-fifth:]) - min(k.rss for k in looks[:fifth])
         self.most_growth = max(growth, self.most_growth if self.most_growth is not None else growth)
         if not self.o.tsan and growth > self.o.growth:
             raise Wrong(f'resident memory grew by {growth} KiB in {looks[-1].seconds - looks[0].seconds:.0f} s')
@@ -165,8 +161,16 @@ class Soak:
         if reports:
             raise Wrong(f'ThreadSanitizer: {reports[0]}: {reports[0].read_text()[:600]}')
 
+    def saved(self):
+        """What changes with each checkpoint; None: there is none."""
+        try:
+            return os.stat(self.folder / 'checkpoint.safetensors').st_mtime_ns
+        except FileNotFoundError:
+            return None
+
     def live(self, seconds, number):
         self.lives += 1
+        before = self.saved()
         with self.errors.open('a') as errors:
             life = Life(self.words(), self.environment(), errors)
             try:
@@ -178,9 +182,8 @@ class Soak:
                     life.process.wait()
         name = signal.Signals(number).name
         self.ends[name] = self.ends.get(name, 0) + 1
-        saved = (self.folder / 'checkpoint.safetensors').exists()
         wanted = ANSWERS.get(number, -number)
-        if code != wanted and (saved or code != -number):
+        if code != wanted and (self.saved() != before or code != -number):  # else it was to begin yet
             raise Wrong(f'exit code {code} where {name} came after {seconds:.1f} s, wanted {wanted}; '
                         f'stderr: {self.errors.read_text()[-400:]!r}')
         self.check_reports()
@@ -226,8 +229,8 @@ def options():
     p.add_argument('--minutes', type=float, default=10, help='of each mode (10)')
     p.add_argument('--side', type=int, default=2, help='modes at a time (2)')
     p.add_argument('--seed', type=int, default=1)
-    p.add_argument('--warm', type=float, default=6, help='seconds of a process that are not judged (6)')
-    p.add_argument('--life', type=float, default=25, help='seconds that a process lives at most behind the first (25)')
+    p.add_argument('--warm', type=float, default=10, help='seconds of a process that are not judged (10)')
+    p.add_argument('--life', type=float, default=30, help='seconds that a process lives at most behind the first (30)')
     p.add_argument('--slope', type=float, default=512, help='KiB a minute that memory may grow by (512)')
     p.add_argument('--growth', type=float, default=4096, help='KiB that it may grow by in a short process (4096)')
     p.add_argument('--checkpoint-every', type=float, default=0.01, help='minutes; 0: at the ends of epochs only (0.01)')

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ static const struct {
     const char *name;
 } caught_signals[] = {{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}};
 
-static volatile sig_atomic_t caught; /* by the handler, which any thread may run; a number that never goes back to 0 */
+static atomic_int caught; /* by the handler, in any thread, and asked for by others; never goes back to 0 */
 
 static void handle(int number, void (*handler)(int))
 {
@@ -38,7 +39,7 @@ static void handle(int number, void (*handler)(int))
 /* Whichever signal comes next, it shall end the program. */
 static void catch(int signal)
 {
-    caught = signal;
+    atomic_store(&caught, signal);
     for (size_t i = 0; i < COUNT_OF(caught_signals); i++)
         handle(caught_signals[i].number, SIG_DFL);
 }
@@ -51,7 +52,7 @@ void interrupt_catch(void)
 
 int interrupted(void)
 {
-    return caught;
+    return atomic_load(&caught);
 }
 
 const char *interrupt_name(int signal)

@@ -6,7 +6,7 @@ processes that end after some seconds by SIGINT, SIGTERM or SIGKILL and are resu
 memory, descriptors and threads. A mode fails where
 
 - in a process watched for a minute or more behind its warm-up, resident memory grows by more than --slope KiB a minute
-  (least squares), or, in a shorter one, by more than --growth KiB from the least of the first to that of the last fifth;
+  (least squares), or, in a shorter one, by more than --growth KiB from the least of its first fifth to its last one's;
 - the fewest descriptors or threads of the last third of a process are more than those of the first third, or more than
   the first process had; a file that is being written counts while it is open, so the fewest are what stays open;
 - a signal is not answered by exit code 130 or 143, or the run cannot be resumed;

@@ -226,9 +226,9 @@ void ocl_kernel_chains(struct ocl_kernel *k);
  * device has work the end of a section may hold them back, for some sections to become one launch; any other call for
  * the queue sends them first. They are launched one by one, and the end is ocl_flush(), on other devices, in the first
  * OCL_CHAIN_AFTER sections of a queue (compiling a chain takes seconds, once; not behind ocl_chain_at_once(), or with
- * CLUTCH_CHAIN=on in the environment), while kernels are timed, where the program does not build (a note says so), and
- * with CLUTCH_CHAIN=off. `s`: how the section went. After a failure, which ocl_chain_end returns, what was gathered is
- * dropped.
+ * CLUTCH_CHAIN=on in the environment), while kernels are timed, where the program does not build or a few kernels,
+ * tried once on each device and driver, give other bits in a chain (a note says so), and with CLUTCH_CHAIN=off.
+ * `s`: how the section went. After a failure, which ocl_chain_end returns, what was gathered is dropped.
  */
 enum { OCL_CHAIN_AFTER = 100 };
 void ocl_chain_begin(struct ocl_queue *q);

@@ -304,11 +304,18 @@ void ocl_chain_at_once(struct ocl_queue *q)
 
 void ocl_chain_begin(struct ocl_queue *q)
 {
-    if (!ocl_has_chains(q->device) || (q->chain && q->chain->unable) || !wanted(q))
+    if (!ocl_has_chains(q->device) || (q->chain && q->chain->unable) || (!q->checking && !wanted(q)))
+        return;
+    if (!q->chain && !q->checking && !chain_is_right(q->device))
         return;
     if (!q->chain && chain_create(q) != ST_OK)
         return; /* one by one then; what is wrong will show there */
     q->chain->open = true;
+}
+
+bool chain_was_used(const struct chain *c)
+{
+    return c && !c->unable && c->linked;
 }
 
 bool ocl_chain_open(const struct ocl_queue *q)

@@ -53,6 +53,7 @@ enum st ocl_device_open(const struct ocl_world *w, const struct ocl_pick *pick, 
         d->context = clCreateContext(properties, 1, &d->id, NULL, NULL, &code);
     TRY(ocl_check(code, "clCreateContext", d));
     TRY(monitor_open(&d->linking));
+    TRY(monitor_open(&d->checking));
     *out = d;
     d = NULL;
 out:
@@ -67,6 +68,7 @@ void ocl_device_close(struct ocl_device *d)
     chain_parts_free(d);
     ocl_programs_free(d);
     monitor_close(d->linking);
+    monitor_close(d->checking);
     if (d->context)
         clReleaseContext(d->context);
     /* a part is small and never released: PoCL 3.1's threads look at it even after clFinish, and would crash */

@@ -41,6 +41,8 @@ struct ocl_device {
     struct chain_part *parts; /* read and written with it held */
     _Atomic uint64_t bytes; /* in buffers; this and the next: any thread's queue may begin a chain */
     atomic_bool told_compiling;
+    struct monitor *checking; /* held while it is found out whether chains are right here: the next two */
+    bool checked, right;
 };
 
 struct ocl_buf {
@@ -73,6 +75,7 @@ struct ocl_queue {
     int sections;        /* begun so far, as far as that matters */
     cl_command_queue handle;
     struct ocl_kernel *kernels;
+    bool checking; /* chains are shown right with it */
     bool profiled, tracing, apart; /* apart: each kernel is launched, and traced, alone */
     int64_t clock_offset_ns; /* host clock less device clock */
     int events; /* of the trace, at most OCL_TRACE_MAX */
@@ -138,6 +141,9 @@ MUST_USE enum st chain_flush(struct ocl_queue *q);
  * not, the next ones are short, so that what a core misses is little. */
 MUST_USE enum st chain_waited(struct ocl_queue *q);
 void chain_free(struct chain *c); /* accepts NULL */
+bool chain_was_used(const struct chain *c); /* and nothing kept it from that; accepts NULL */
+/* Whether chains give on this device what single launches give, which is tried before the first: chain_check.c. */
+bool chain_is_right(struct ocl_device *d);
 
 /* The program of a chain of such kernels with `bufs` buffers. Caller releases. */
 MUST_USE enum st chain_program(struct ocl_device *d, struct ocl_kernel *const *kinds, int n, int bufs,

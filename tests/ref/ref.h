@@ -75,4 +75,7 @@ void ref_gather(int rows, int channels, int hw, size_t first, const uint8_t *pix
 /* out[i] = sum over 12 chains c of `width` equal values x = x b + a, `loops` turns from x = a + c */
 void ref_fma_chains(size_t n, int width, uint32_t loops, double a, double b, double *out);
 
+/* y[i] = sqrt(x[j]^2 + a) / 2 + (i mod 8) / 8, j = (i stride + 1) mod n */
+void ref_chain_check(size_t n, uint32_t stride, double a, const double *x, double *y);
+
 #endif

@@ -3,6 +3,7 @@
  * that other work-items of the kernel before have written, so that one that starts too early is seen.
  */
 #include "support/check.h"
+#include "support/mix.h"
 #include "support/sources.h"
 
 #include <math.h>
@@ -17,55 +18,22 @@ static struct ocl_queue *queue;
 static struct ocl_buf *buf[BUFS];
 static struct ocl_kernel *kernel[KERNELS];
 
-static const char common_cl[] = "#define BASE 17u\n";
-static const char mix_cl[] =
-    "kernel void blur(uint n, uint a, float ten, global const uint *x,\n"
-    "                global uint *y)\n"
-    "{\n"
-    "    uint i = get_global_id(0);\n"
-    "    if (i < n)\n"
-    "        y[i] = x[(i * 7919 + a) % n] * 3 + a * (uint)(ten * 0.1f) + FACTOR * i + BASE;\n"
-    "}\n"
-    "// a kernel void is no kernel\n"
-    "kernel void square(uint cols, uint rows, global uint *x, global const uint *none)\n"
-    "{\n"
-    "    uint c = get_global_id(0), r = get_global_id(1);\n"
-    "    if (c < cols && r < rows)\n"
-    "        x[r * cols + c] = x[r * cols + c] * 5 + c + 1000 * r + (none ? 1 : 0);\n"
-    "}\n"
-    "struct three { uint n, from; float a; };\n"
-    "kernel void last(struct three s, global uint *x, global uint *y)\n"
-    "{\n"
-    "    if (get_global_id(0) != 0)\n"
-    "        return;\n"
-    "    uint sum = s.from;\n"
-    "    for (uint i = 0; i < s.n; i++)\n"
-    "        sum = sum * 31 + x[i];\n"
-    "    y[(uint)s.a] = sum;\n"
-    "}\n"
-    "kernel void halve(uint n, global float *x)\n"
-    "{\n"
-    "    if (get_global_id(0) < n)\n"
-    "        x[get_global_id(0)] *= 0.5f;\n"
-    "}\n";
-
-struct three {
-    uint32_t n, from;
-    float a;
-};
-
 static int prepare(void **state)
 {
     (void)state;
-    char *chain;
+    static const char *const own[] = {"chain.cl", "chain_check.cl"};
+    char path[64], *source;
     size_t len;
     setenv("CLUTCH_CHAIN", "on", 1);
     sources_begin();
     sources_put("common.cl", common_cl);
     sources_put("mix.cl", mix_cl);
-    OK(file_read("cl/chain.cl", SOURCE_MAX, &chain, &len));
-    sources_put("chain.cl", chain);
-    mem_free(chain);
+    for (size_t i = 0; i < COUNT_OF(own); i++) {
+        snprintf(path, sizeof path, "cl/%s", own[i]);
+        OK(file_read(path, SOURCE_MAX, &source, &len));
+        sources_put(own[i], source);
+        mem_free(source);
+    }
     return 0;
 }
 
@@ -109,6 +77,11 @@ static void open_device(void)
     OK(ocl_kernel_get(queue, "mix", "halve", "-DFACTOR=1", &kernel[4]));
     for (int k = 0; k < KERNELS; k++)
         ocl_kernel_chains(kernel[k]);
+    struct ocl_queue *other; /* by which it is shown that chains are right, if it was not yet */
+    OK(ocl_queue_open(device, &other));
+    ocl_chain_begin(other);
+    OK(ocl_chain_end(other, ST_OK));
+    ocl_queue_close(other);
     OK(ocl_wait(queue));
 }
 
@@ -428,28 +401,34 @@ static void test_a_failed_section_is_dropped(void **state)
     assert_int_equal(launches_of(1), 1); /* and it goes on */
 }
 
+/* A chain.cl in which `from` is `to`, with all the patience in the world. */
+static void put_changed_chain(const char *from, const char *to)
+{
+    char *good, changed[SOURCE_MAX];
+    size_t len;
+    OK(file_read("cl/chain.cl", SOURCE_MAX, &good, &len));
+    char *at = strstr(good, from), *ticks = strstr(good, "500000");
+    assert_non_null(at);
+    assert_non_null(ticks);
+    memcpy(ticks, "9e15f ", 6); /* whatever else this machine does, no work-item leaves for it */
+    int n = snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
+    mem_free(good);
+    assert_in_range(n, 1, sizeof changed - 1);
+    sources_put("chain.cl", changed);
+}
+
 /* A work-item leaves where its core does something else. Where that is often so, chains become short, so that what a
  * core misses is little; and long again when it is over. */
 static void test_chains_get_short_where_cores_are_busy(void **state)
 {
     (void)state;
-    static const char entry[] = "    const uint turn_size = OPS_MAX * 2 * APART;\n", patience[] = "PATIENCE 500000";
-    char *good, busy[SOURCE_MAX];
-    size_t len;
+    static const char entry[] = "    const uint turn_size = OPS_MAX * 2 * APART;\n";
+    char busy[256];
     uint32_t word;
-    OK(file_read("cl/chain.cl", SOURCE_MAX, &good, &len));
-    const char *at = strstr(good, entry);
-    assert_non_null(at);
-    at += strlen(entry);
-    char *ticks = strstr(good, patience);
-    assert_non_null(ticks);
-    memcpy(ticks + strlen(patience) - 6, "9e15f ", 6); /* whatever else this machine does, nobody leaves for it */
-    /* says so of the first 20 launches, while a buffer that nothing else uses counts on */
-    int n = snprintf(busy, sizeof busy, "%.*s    if (get_global_id(0) == 0 && list[8191]++ < 20)\n"
-                     "        atomic_add(state + 2 * turn_size, 5);\n%s", (int)(at - good), good, at);
-    mem_free(good);
-    assert_in_range(n, 1, sizeof busy - 1);
-    sources_put("chain.cl", busy);
+    /* says so of the first 20 launches, while a word that nothing else uses counts on */
+    snprintf(busy, sizeof busy, "%s    if (get_global_id(0) == 0 && list[8191]++ < 20)\n"
+             "        atomic_add(state + 2 * turn_size, 5);\n", entry);
+    put_changed_chain(entry, busy);
     open_device();
     if (!ocl_has_chains(device))
         skip();
@@ -503,6 +482,54 @@ static void test_a_kernel_that_chains_may_not_take(void **state)
     assert_null(strstr(sources_notes(), "one by one"));
 }
 
+/* ---- shown right first ------------------------------------------------------------------------------------------- */
+
+/* Chains that would be wrong in one way or other are never used, which is known to the next process, too. */
+static void test_wrong_chains_are_not_used(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+    } change[] = {
+        {"op < list[0]", "op + 1 < list[0]"},                         /* the last kernel is left out */
+        {"i < patch.n; i++", "i + 1 < patch.n; i++"},                 /* a number is that of the launch before */
+        {"run(o[0], first, end,", "run(o[0], first + (end == all), end,"}, /* a work-item is missing */
+    };
+    setenv("CLUTCH_CHAIN", "off", 1);
+    open_device();
+    if (!ocl_has_chains(device))
+        skip();
+    uint64_t want = run_steps(20);
+    setenv("CLUTCH_CHAIN", "on", 1);
+    char *cache = getenv("XDG_CACHE_HOME"), kept[512] = "";
+    snprintf(kept, sizeof kept, "%s", cache ? cache : "");
+    setenv("XDG_CACHE_HOME", check_folder(), 1); /* what was found out by another test program does not count */
+    for (size_t i = 0; i < COUNT_OF(change); i++) {
+        put_changed_chain(change[i].from, change[i].to);
+        for (int process = 0; process < 2; process++) {
+            sources_end();
+            sources_begin();
+            open_device();
+            uint64_t launches = ocl_counts().launches;
+            assert_true(run_steps(20) == want);
+            if (ocl_counts().launches - launches != 20 * 20)
+                fail_msg("change %zu, process %d was not seen", i, process);
+            const char *said = strstr(sources_notes(), "chains of kernels give other results than single launches on ");
+            if (!said || strstr(said + 1, "chains of kernels"))
+                fail_msg("change %zu, process %d: %s", i, process, sources_notes());
+            if (process == 1) { /* nothing is tried again */
+                uint64_t before = ocl_counts().programs;
+                open_device();
+                assert_int_equal(ocl_counts().programs - before, 2);
+            }
+        }
+    }
+    if (cache)
+        setenv("XDG_CACHE_HOME", kept, 1);
+    else
+        unsetenv("XDG_CACHE_HOME");
+}
+
 /* ---- what may go wrong ------------------------------------------------------------------------------------------- */
 
 static void test_without_the_program(void **state)
@@ -553,6 +580,7 @@ int main(void)
         CHAIN_TEST(test_same_results),
         CHAIN_TEST(test_numbers_too_small),
         CHAIN_TEST(test_more_than_a_chain_takes),
+        CHAIN_TEST(test_wrong_chains_are_not_used),
         CHAIN_TEST(test_more_buffers_than_a_chain_holds),
         CHAIN_TEST(test_chains_get_short_where_cores_are_busy),
         CHAIN_TEST(test_a_kernel_that_chains_may_not_take),

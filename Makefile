@@ -38,7 +38,7 @@ THREAD_TESTS := $(filter $(B)/tests/unit-team% $(B)/tests/unit-sg% $(B)/tests/un
 say = @$(if $(V),,echo '  $(1)  $(2)';)
 Q   = $(if $(V),,@)
 
-.PHONY: all help setup demo test check check-threads kernel-check install clean tests
+.PHONY: all help setup demo test check check-threads kernel-check install uninstall clean tests
 .DELETE_ON_ERROR:
 
 all: $(PROGRAM)
@@ -50,7 +50,8 @@ help:
 	@echo "make test      all tests; the last line says how many passed and failed"
 	@echo "make check     the fast tests alone"
 	@echo "make check-threads SANITIZE=thread B=build/tsan    those with threads, watched for races"
-	@echo "make install   into PREFIX ($(PREFIX)), below DESTDIR"
+	@echo "make install   into PREFIX ($(PREFIX)), below DESTDIR: program, nets, manual page, completions"
+	@echo "make uninstall removes them"
 	@echo "make clean     remove build/"
 	@echo "Variables: CC, CFLAGS, SANITIZE=address,undefined, WERROR=1, B=build, V=1 (whole commands)"
 
@@ -128,10 +129,27 @@ check-threads: $(THREAD_TESTS)
 demo: $(PROGRAM)
 	@B=$(B) sh assets/demo.sh
 
+# where things go; uninstall removes exactly what install put, and folders of our own that it leaves empty
+BINDIR  := $(DESTDIR)$(PREFIX)/bin
+SHARE   := $(DESTDIR)$(PREFIX)/share
+NETS    := $(SHARE)/clutch/nets
+BASH    := $(SHARE)/bash-completion/completions/clutch
+ZSH     := $(SHARE)/zsh/site-functions/_clutch
+FISH    := $(SHARE)/fish/vendor_completions.d/clutch.fish
+MAN     := $(SHARE)/man/man1/clutch.1
+
 install: $(PROGRAM)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/clutch/nets
-	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/clutch
-	install -m 644 assets/nets/*.net $(DESTDIR)$(PREFIX)/share/clutch/nets
+	install -d $(BINDIR) $(NETS) $(dir $(BASH) $(ZSH) $(FISH) $(MAN))
+	install -m 755 $(PROGRAM) $(BINDIR)/clutch
+	install -m 644 assets/nets/*.net $(NETS)
+	$(PROGRAM) help --man > $(B)/clutch.1 && install -m 644 $(B)/clutch.1 $(MAN)
+	$(PROGRAM) help --completion bash > $(B)/clutch.bash && install -m 644 $(B)/clutch.bash $(BASH)
+	$(PROGRAM) help --completion zsh > $(B)/clutch.zsh && install -m 644 $(B)/clutch.zsh $(ZSH)
+	$(PROGRAM) help --completion fish > $(B)/clutch.fish && install -m 644 $(B)/clutch.fish $(FISH)
+
+uninstall:
+	rm -f $(BINDIR)/clutch $(MAN) $(BASH) $(ZSH) $(FISH) $(addprefix $(NETS)/,$(notdir $(wildcard assets/nets/*.net)))
+	rmdir $(NETS) $(SHARE)/clutch 2>/dev/null || true
 
 clean:
 	rm -rf $(B)

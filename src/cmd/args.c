@@ -24,43 +24,43 @@ static void print_wrapped(const char *words, int at, int indent, int width)
     for (const char *word = words; *word;) {
         size_t len = strcspn(word, " ");
         if (column > indent && column + 1 + (int)len > width) {
-            printf("\n%*s", indent, "");
+            output("\n%*s", indent, "");
             column = indent;
         } else if (word != words) {
-            printf(" ");
+            output(" ");
             column++;
         }
-        printf("%.*s", (int)len, word);
+        output("%.*s", (int)len, word);
         column += (int)len;
         word += len;
         word += strspn(word, " ");
     }
-    printf("\n");
+    output("\n");
 }
 
 void args_help(const struct arg_list *l)
 {
     int width = terminal_width() < HELP_WIDTH_MAX ? terminal_width() : HELP_WIDTH_MAX;
     int at = width >= 2 * HELP_AT ? HELP_AT : 6; /* a narrow one has no room for two columns */
-    printf("usage: clutch ");
+    output("usage: clutch ");
     output_lines(l->usage);
-    printf("\n");
+    output("\n");
     for (const char *line = l->about; line && *line; line += *line == '\n') {
         char words[512];
         size_t len = strcspn(line, "\n"), blanks = strspn(line, " ");
         snprintf(words, sizeof words, "%.*s", (int)(len - blanks), line + blanks);
-        printf("%*s", (int)blanks, "");
+        output("%*s", (int)blanks, "");
         print_wrapped(words, (int)blanks, blanks ? (int)blanks + 8 : 0, width);
         line += len;
     }
     for (int i = 0; i < l->n; i++) {
         const struct arg *a = &l->args[i];
         int column = 2 + (int)strlen(a->name) + (a->value ? 1 + (int)strlen(a->value) : 0);
-        printf("  %s%s%s", a->name, a->value ? " " : "", a->value ? a->value : "");
+        output("  %s%s%s", a->name, a->value ? " " : "", a->value ? a->value : "");
         if (column + 2 > at)
-            printf("\n%*s", at, "");
+            output("\n%*s", at, "");
         else
-            printf("%*s", at - column, "");
+            output("%*s", at - column, "");
         print_wrapped(a->help, at, at, width);
     }
 }

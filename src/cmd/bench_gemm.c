@@ -65,7 +65,7 @@ static enum st print_product(const struct bench *b, const struct product *p, con
                                       peak * 1e-9));
     char shape[48];
     snprintf(shape, sizeof shape, "%dx%dx%d", p->M, p->N, p->K);
-    printf("%-16s %-3s %-13s %9.1f %9.1f %10.1f %6.0f %%\n", shape, form_name(p), provider, flops / t->best * 1e-9,
+    output("%-16s %-3s %-13s %9.1f %9.1f %10.1f %6.0f %%\n", shape, form_name(p), provider, flops / t->best * 1e-9,
            flops / t->median * 1e-9, t->best * 1e6, 100 * flops / t->best / peak);
     return ST_OK;
 }
@@ -204,12 +204,14 @@ enum st bench_gemm(struct bench *b)
         TRY(parse_shape(b->shape, shape));
     TRY(measure_peaks(b->mx, &peak));
     if (!b->json)
-        printf("peak %.1f GFLOP/s\n%-16s %-3s %-13s %9s %9s %10s %8s\n", peak.flops * 1e-9, "MxNxK", "", "provider",
+        output("peak %.1f GFLOP/s\n%-16s %-3s %-13s %9s %9s %10s %8s\n", peak.flops * 1e-9, "MxNxK", "", "provider",
                "GFLOP/s", "median", "us", "of peak");
     if (b->shape)
         return bench_shape(b, shape[0], shape[1], shape[2], peak.flops);
     for (size_t i = 0; i < COUNT_OF(list); i++)
         TRY(bench_shape(b, list[i][0], list[i][1], list[i][2], peak.flops));
+    if (!b->json)
+        output("of peak: of the GFLOP/s above, which are measured too: a few percent over 100 are noise\n");
 out:
     return s;
 }

@@ -14,8 +14,8 @@ enum st bench_peak(struct bench *b)
         return bench_row(b, json_pack("{s:s, s:f, s:f, s:f, s:f}", "bench", "peak", "gflops_best", p.flops * 1e-9,
                                       "gflops_median", flops * 1e-9, "gbytes_best", p.bytes * 1e-9, "gbytes_median",
                                       bytes * 1e-9));
-    printf("multiply-add   %8.1f GFLOP/s  (median %.1f)\n", p.flops * 1e-9, flops * 1e-9);
-    printf("memory, copy   %8.1f GB/s     (median %.1f)\n", p.bytes * 1e-9, bytes * 1e-9);
+    output("multiply-add   %8.1f GFLOP/s  (median %.1f)\n", p.flops * 1e-9, flops * 1e-9);
+    output("memory, copy   %8.1f GB/s     (median %.1f)\n", p.bytes * 1e-9, bytes * 1e-9);
     return ST_OK;
 }
 
@@ -29,7 +29,7 @@ enum st bench_launch(struct bench *b)
         return bench_row(b, json_pack("{s:s, s:f, s:f, s:f, s:f}", "bench", "launch", "us_best", row.best * 1e6,
                                       "us_median", row.median * 1e6, "waited_us_best", waited.best * 1e6,
                                       "waited_us_median", waited.median * 1e6));
-    printf("launch         %8.2f us each in a row (median %.2f)\nlaunch, waited %8.2f us (median %.2f)\n",
+    output("launch         %8.2f us each in a row (median %.2f)\nlaunch, waited %8.2f us (median %.2f)\n",
            row.best * 1e6, row.median * 1e6, waited.best * 1e6, waited.median * 1e6);
     return ST_OK;
 }

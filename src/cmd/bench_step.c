@@ -54,12 +54,12 @@ static enum st kernel_row(const struct bench *b, const struct train_kernel *k, c
                                       k->ns / p->traced_ns, "gflops", flops ? rate : 0, "gbytes",
                                       k->ns > 0 ? k->bytes / k->ns : 0, "of_peak", of_peak, "x_bound",
                                       flops ? json_null() : json_real(x_bound)));
-    printf("%-22s %8.1f %9.1f %6.1f %% %9.1f %-7s %6.0f %%", k->name, k->launches, k->ns * 1e-3,
+    output("%-22s %8.1f %9.1f %6.1f %% %9.1f %-7s %6.0f %%", k->name, k->launches, k->ns * 1e-3,
            100 * k->ns / p->traced_ns, rate, flops ? "GFLOP/s" : "GB/s", 100 * of_peak);
     if (flops)
-        printf("\n");
+        output("\n");
     else
-        printf(" %8.1f\n", x_bound);
+        output(" %8.1f\n", x_bound);
     return ST_OK;
 }
 
@@ -88,7 +88,8 @@ static enum st total_row(const struct bench *b, const struct train_profile *p, c
                             sum->launches, "kernels_us", sum->ns * 1e-3, "between_us", p->between_ns * 1e-3,
                             "outside_us", p->outside_ns * 1e-3, "traced_us", p->traced_ns * 1e-3, "accounted",
                             (sum->ns + p->between_ns) / p->traced_ns, "traced_steps", p->steps);
-    json_t *more = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "other_us", sum->other_ns * 1e-3,
+    json_t *more = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "net", b->net, "other_us",
+                             sum->other_ns * 1e-3,
                              "other_bound_us", sum->other_bound_ns * 1e-3, "launch_us", best->launch * 1e6,
                              "peak_gflops", best->peak.flops * 1e-9, "peak_gbytes", best->peak.bytes * 1e-9,
                              "wall_us_best", p->wall_ns * 1e-3, "wall_us_median", p->median_ns * 1e-3,
@@ -104,25 +105,25 @@ static enum st total_row(const struct bench *b, const struct train_profile *p, c
 
 static void print_part(const char *name, double ns, const struct train_profile *p)
 {
-    printf("%-22s %8s %9.1f %6.1f %%\n", name, "", ns * 1e-3, 100 * ns / p->traced_ns);
+    output("%-22s %8s %9.1f %6.1f %%\n", name, "", ns * 1e-3, 100 * ns / p->traced_ns);
 }
 
 static void print_totals(const struct bench *b, const struct train_profile *p, const struct best *best,
                          const struct sums *sum)
 {
-    printf("%-22s %8.1f %9.1f %6.1f %%\n", "all kernels", sum->launches, sum->ns * 1e-3, 100 * sum->ns / p->traced_ns);
+    output("%-22s %8.1f %9.1f %6.1f %%\n", "all kernels", sum->launches, sum->ns * 1e-3, 100 * sum->ns / p->traced_ns);
     print_part("between kernels", p->between_ns, p);
     print_part("before and after", p->outside_ns, p);
     print_part("step, kernel by kernel", p->traced_ns, p);
-    printf("\naccounted for: %.1f %% (kernels and between); without products: %.1f us, %.1f x their bound of %.1f us\n",
+    output("\naccounted for: %.1f %% (kernels and between); without products: %.1f us, %.1f x their bound of %.1f us\n",
            100 * (sum->ns + p->between_ns) / p->traced_ns, sum->other_ns * 1e-3, sum->other_ns / sum->other_bound_ns,
            sum->other_bound_ns * 1e-3);
-    printf("step, as it trains: %.1f us (median %.1f), %.0f samples/s, %.*f launches a step\n", p->wall_ns * 1e-3,
+    output("step, as it trains: %.1f us (median %.1f), %.0f samples/s, %.*f launches a step\n", p->wall_ns * 1e-3,
            p->median_ns * 1e-3, b->batch / p->wall_ns * 1e9, p->launches < 1 ? 2 : 0, p->launches);
-    printf("measured: peak %.1f GFLOP/s, copy %.1f GB/s, a launch in a row %.2f us\n", best->peak.flops * 1e-9,
+    output("measured: peak %.1f GFLOP/s, copy %.1f GB/s, a launch in a row %.2f us\n", best->peak.flops * 1e-9,
            best->peak.bytes * 1e-9, best->launch * 1e6);
-    printf("\nKernels: launched one by one, the mean step of the best traced window of %d steps.\n"
-           "of peak: of the measured GFLOP/s, or GB/s.\n"
+    output("\nKernels: launched one by one, the mean step of the best traced window of %d steps.\n"
+           "of peak: of the measured GFLOP/s, or GB/s; above 100 %% where caches are faster than memory, or by noise.\n"
            "x bound: time over bytes / copy + launches x one launch; caches can take it below 1.\n"
            "between kernels: the device from one launch's end to the next one's start; before and after: the rest.\n",
            p->steps);
@@ -133,7 +134,8 @@ static enum st print_profile(const struct bench *b, const struct train_profile *
     enum st s = ST_OK;
     struct sums sum = sum_up(p, best);
     if (!b->json)
-        printf("%-22s %8s %9s %8s %17s %8s %8s\n", "kernel", "launches", "us", "of step", "", "of peak", "x bound");
+        output("net: %s (batch %d, %s)\n%-22s %8s %9s %8s %17s %8s %8s\n", b->net, b->batch, b->optimizer, "kernel",
+               "launches", "us", "of step", "", "of peak", "x bound");
     for (int i = 0; i < p->kernel_count; i++)
         TRY(kernel_row(b, &p->kernel[i], p, best));
     if (b->json)

@@ -188,7 +188,7 @@ static enum st place(struct compare *c)
     enum st s = ST_OK;
     struct modules_wish wish = {.devices = c->devices, .optimizer = c->options.optimizer, .cuts = c->cuts,
                                 .queue = c->queue, .batch = c->options.batch, .no_tune = c->no_tune,
-                                .fresh = c->fresh, .figures = true};
+                                .fresh = c->fresh, .figures = true, .cut_option = c->cut_option};
     TRY(modules_open(c->net, &wish, &c->where));
     if (c->where.split) {
         nn_net_free(c->net);
@@ -282,9 +282,11 @@ static enum st run(int argc, char **argv)
          "0 to 1: how long each takes to it is told (0.005 below what exact ends with)"},
         {"--epochs", ARG_WHOLE, &c.epochs, "N", "of each run (10)"},
         {"--batch", ARG_WHOLE, &c.batch, "B", "samples a step (128)"},
-        {"--optimizer", ARG_TEXT, &c.optimizer, "NAME", "adam, adamw or sgd (adam)"},
+        {"--optimizer", ARG_TEXT, &c.optimizer, "adam|adamw|sgd", "how weights are updated (adam)"},
         {"--lr", ARG_REAL, &c.options.lr, "X", "learning rate (0.001)"},
-        {"--schedule", ARG_TEXT, &c.schedule, "NAME", "cosine, step or none (cosine)"},
+        {"--schedule", ARG_TEXT, &c.schedule, "cosine|step|none",
+         "of the rate: falls as a cosine to 0; to a tenth after half of the steps and a hundredth after three quarters; "
+         "stays (cosine)"},
         {"--queue", ARG_WHOLE, &c.queue, "N", "messages that may wait between two modules (4)"},
         {"--limit", ARG_WHOLE, &c.limit, "N", "train on the first N samples (all)"},
         {"--validation", ARG_WHOLE, &c.validation, "N", "hold N training samples out, and measure accuracy on them"},
@@ -297,6 +299,7 @@ static enum st run(int argc, char **argv)
     if (list.help)
         return ST_OK;
     c.net_word = positional[0];
+    c.cut_option = args_given(&list, "--couplings") ? "--couplings" : args_given(&list, "--queue") ? "--queue" : NULL;
     TRY(compare(&c));
 out:
     close_compare(&c);

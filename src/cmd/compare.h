@@ -23,6 +23,7 @@ struct compare {
     const char *net_word, *data, *devices, *couplings, *seeds_word, *optimizer, *schedule;
     struct cuts_wish cuts;
     int64_t queue, epochs, batch, limit, validation;
+    const char *cut_option; /* that was given, and has an effect at cuts alone; NULL: none */
     double target; /* accuracy to reach; 0: half a point below what exact ends with */
     bool json, no_tune, fresh;
     struct train_options options;

@@ -87,23 +87,24 @@ enum st compare_head(const struct compare *c)
     struct text places = {0}, settings = {0};
     modules_show(&c->where, c->net, &places);
     train_options_show(&c->options, &settings);
-    printf("%s on %s: %s, seed%s %s; accuracy on the %s\n", c->net->origin, c->set->name,
+    output("%s on %s: %s, seed%s %s; accuracy on the %s\n", c->net->origin, c->set->name,
            settings.failed ? "" : settings.s, plural((uint64_t)c->seeds), c->seeds_word,
            c->validation ? "validation split" : "test set");
     text_free(&settings);
     for (int k = 0; k < c->net->section_count; k++) {
         const struct nn_section *s = &c->net->section[k];
-        printf("module %d: layers %d to %d on %s\n", k, s->first, s->first + s->count - 1,
+        output("module %d: layers %d to %d on %s\n", k, s->first, s->first + s->count - 1,
                c->where.hold.device[c->where.placement.on[k]].label);
     }
-    printf("%sone device: %s\n", places.s ? places.s : "", c->single->label);
+    output_lines(places.s ? places.s : "");
+    output("one device: %s\n", c->single->label);
     if (c->net->section_count == 1)
-        printf("nothing to couple: the net has no cuts, and %s; --modules N cuts it (clutch plan tells what to expect)"
+        output("nothing to couple: the net has no cuts, and %s; --modules N cuts it (clutch plan tells what to expect)"
                "\n",
                c->where.hold.n > 1 ? "one device alone is as fast as several" : "there is one device");
     if (any_emulated(c))
-        printf("EMULATED devices share a real one: times are those of the emulation, not of hardware\n");
-    printf("\n");
+        output("EMULATED devices share a real one: times are those of the emulation, not of hardware\n");
+    output("\n");
     fflush(stdout);
     enum st s = text_status(&places);
     text_free(&places);
@@ -112,7 +113,7 @@ enum st compare_head(const struct compare *c)
 
 void compare_progress(const struct compare *c, const struct compare_row *r, int seed)
 {
-    printf("  %-22s seed %-3lld %8.1f steps/s   accuracy %.4f after %.1f s of training\n", r->name,
+    output("  %-22s seed %-3lld %8.1f steps/s   accuracy %.4f after %.1f s of training\n", r->name,
            (long long)c->seed[seed], r->steps_per_second[seed], at(r, r->accuracy, seed, r->epochs - 1),
            at(r, r->seconds, seed, r->epochs - 1));
     fflush(stdout);
@@ -144,7 +145,7 @@ static void print_row(const struct compare *c, const struct compare_row *r)
         }
     }
     double rate = mean_rate(r);
-    printf("%-22s %9.1f %9.2f %9.2f %10s %9.2f%-7s %s\n", r->name, rate, rate / mean_rate(locked_row(c)),
+    output("%-22s %9.1f %9.2f %9.2f %10s %9.2f%-7s %s\n", r->name, rate, rate / mean_rate(locked_row(c)),
            rate / mean_rate(&c->row[0]), when, 100 * mean_final(r), spread, modules);
 }
 
@@ -153,15 +154,15 @@ static void print_table(const struct compare *c)
     const struct compare_row *locked = locked_row(c);
     char reach[32];
     snprintf(reach, sizeof reach, "to %.2f %%", 100 * target_of(c));
-    printf("\n%-22s %9s %9s %9s %10s %9s%-7s %s\n", "", "steps/s", "x locked", "x single", reach, "final %", "",
+    output("\n%-22s %9s %9s %9s %10s %9s%-7s %s\n", "", "steps/s", "x locked", "x single", reach, "final %", "",
            "busy % of each module/steps late");
     for (int i = 0; i < c->rows; i++)
         print_row(c, &c->row[i]);
-    printf("\nx locked: over %s", locked->name);
+    output("\nx locked: over %s", locked->name);
     if (c->bound > 0)
-        printf("; decoupling these modules can give %.2f at most (measured before: all work over the slowest module's)",
+        output("; decoupling these modules can give %.2f at most (measured before: all work over the slowest module's)",
                c->bound);
-    printf(".\nTimes are of training alone. Accuracy: mean%s of what the last epoch leaves.\n",
+    output(".\nTimes are of training alone. Accuracy: mean%s of what the last epoch leaves.\n",
            c->seeds > 1 ? " and standard deviation over seeds" : "");
 }
 

@@ -16,18 +16,18 @@ static bool is_picked(const struct ocl_pick *picks, int n, int device, int *part
 static void print_device(const struct ocl_facts *f, int parts)
 {
     char memory[32], buffer[32], tuned[512];
-    printf("  %d:%d  %s\n", f->platform, f->index, f->name);
-    printf("       %s, %u units, %u MHz, %s memory (%s a buffer), vectors of %u floats\n", ocl_kind_name(f->kind),
+    output("  %d:%d  %s\n", f->platform, f->index, f->name);
+    output("       %s, %u units, %u MHz, %s memory (%s a buffer), vectors of %u floats\n", ocl_kind_name(f->kind),
            f->compute_units, f->clock_mhz, show_bytes(memory, sizeof memory, f->memory_bytes),
            show_bytes(buffer, sizeof buffer, f->buffer_bytes_max), f->vector_width);
-    printf("       %s, driver %s", f->version, f->driver);
+    output("       %s, driver %s", f->version, f->driver);
     if (f->parts_max > 1)
-        printf(", splits into up to %u parts (%d:%d/%u)", f->parts_max, f->platform, f->index, f->parts_max);
+        output(", splits into up to %u parts (%d:%d/%u)", f->parts_max, f->platform, f->index, f->parts_max);
     if (parts > 1)
-        printf(", split into %d of %u units each", parts, f->compute_units / (uint32_t)parts);
-    printf("%s%s\n", f->available ? "" : ", NOT AVAILABLE", f->compiler ? "" : ", NO COMPILER");
+        output(", split into %d of %u units each", parts, f->compute_units / (uint32_t)parts);
+    output("%s%s\n", f->available ? "" : ", NOT AVAILABLE", f->compiler ? "" : ", NO COMPILER");
     tuned_show(f, tuned, sizeof tuned);
-    printf("       %s\n", tuned);
+    output("       %s\n", tuned);
 }
 
 static void print_emulated(const struct ocl_world *w, const struct ocl_pick *pick)
@@ -37,13 +37,13 @@ static void print_emulated(const struct ocl_world *w, const struct ocl_pick *pic
     char speed[64] = "as fast as";
     if (e->slowness != 1)
         snprintf(speed, sizeof speed, "%gx slower than", e->slowness);
-    printf("emulated  virtual#%d  %s %d:%d %s, which all of them share", e->number, speed, f->platform,
+    output("emulated  virtual#%d  %s %d:%d %s, which all of them share", e->number, speed, f->platform,
            f->index, f->name);
     if (e->latency_ns > 0)
-        printf("; a message takes %g us", e->latency_ns * 1e-3);
+        output("; a message takes %g us", e->latency_ns * 1e-3);
     if (e->bytes_per_ns > 0)
-        printf("%s %g MB a second", e->latency_ns > 0 ? ", links carry" : "; links carry", e->bytes_per_ns * 1e3);
-    printf("\n");
+        output("%s %g MB a second", e->latency_ns > 0 ? ", links carry" : "; links carry", e->bytes_per_ns * 1e3);
+    output("\n");
 }
 
 static bool platform_is_picked(const struct ocl_world *w, const struct ocl_pick *picks, int n, int platform)
@@ -60,7 +60,7 @@ static void print_human(const struct ocl_world *w, const struct ocl_pick *picks,
         const struct ocl_platform_facts *f = ocl_platform_at(w, p);
         if (!platform_is_picked(w, picks, n, p))
             continue;
-        printf("platform %d  %s, %s%s%s\n", p, f->name, f->version, f->problem[0] ? ": " : "", f->problem);
+        output("platform %d  %s, %s%s%s\n", p, f->name, f->version, f->problem[0] ? ": " : "", f->problem);
         for (int i = 0; i < ocl_device_count(w); i++) {
             int parts = 1;
             if (ocl_facts_at(w, i)->platform == p && (!picks || is_picked(picks, n, i, &parts)))
@@ -71,7 +71,7 @@ static void print_human(const struct ocl_world *w, const struct ocl_pick *picks,
         if (picks[i].emulation.slowness > 0)
             print_emulated(w, &picks[i]);
     if (ocl_device_count(w) == 0)
-        printf("no OpenCL device found; %s\n", ocl_world_problem(w));
+        output("no OpenCL device found; %s\n", ocl_world_problem(w));
 }
 
 static json_t *device_json(const struct ocl_facts *f, int parts)
@@ -130,7 +130,7 @@ static enum st print_json(const struct ocl_world *w, const struct ocl_pick *pick
         if (picks[i].emulation.slowness > 0)
             TRY(add_emulated(w, &picks[i], json_object_get(root, "devices")));
     TRY(json_line(root, &line));
-    printf("%s\n", line.s);
+    output("%s\n", line.s);
 out:
     json_decref(root);
     text_free(&line);

@@ -43,6 +43,25 @@ out:
     return s;
 }
 
+static bool is_tensors(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && strcmp(dot, ".safetensors") == 0;
+}
+
+static enum st check_effects(const struct arg_list *l, const struct wishes *w)
+{
+    static const char none[] = "--no-data draws what needs neither data nor a device";
+    static const char tensors[] = "a file of tensors has neither data, nor epochs, to ask about";
+    bool file = is_tensors(w->positional[0]);
+    const struct arg_effect rows[] = {
+        {"--data", w->no_data, none}, {"--devices", w->no_data, none},   {"--units", w->no_data, none},
+        {"--data", file, tensors},    {"--devices", file, tensors},      {"--units", file, tensors},
+        {"--no-data", file, tensors}, {"--motion", file, tensors},
+    };
+    return args_check_effects(l, rows, COUNT_OF(rows));
+}
+
 static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
 {
     enum st s = ST_OK;
@@ -70,6 +89,7 @@ static enum st read_wishes(int argc, char **argv, struct wishes *w, bool *help)
     while (w->positional[w->runs])
         w->runs++;
     TRY(check_wishes(w));
+    TRY(check_effects(&list, w));
 out:
     return s;
 }
@@ -100,13 +120,13 @@ static enum st print(const struct drawing *d, const struct wishes *w)
             TRY(json_print(json_pack("{s:s, s:s, s:i, s:i, s:s, s:s?}", "picture", path, "section", p->section, "width",
                                      p->w, "height", p->h, "caption", p->caption, "numbers", p->numbers)));
         else
-            printf("%s: %s\n", path, p->caption);
+            output("%s: %s\n", path, p->caption);
     }
     TRY(drawing_path(d, "index.html", path));
     if (w->json)
         TRY(json_print(json_pack("{s:s}", "page", path)));
     else
-        printf("%d pictures on one page: %s\n", d->n, path);
+        output("%d pictures on one page: %s\n", d->n, path);
 out:
     return s;
 }
@@ -235,12 +255,6 @@ out:
     drawing_close(&d);
     store_tensors_close(file);
     return s;
-}
-
-static bool is_tensors(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && strcmp(dot, ".safetensors") == 0;
 }
 
 static enum st run(int argc, char **argv)

@@ -195,7 +195,7 @@ static enum st draw_rest(const char *folder, const struct run_facts *f, int epoc
     TRY(draw_run(&drawing, NULL, 0));
     TRY(draw_page(&drawing));
     if (!quiet)
-        printf("pictures: %d on one page, %s/index.html; `clutch draw %s` adds what the net makes of the test set\n",
+        output("pictures: %d on one page, %s/index.html; `clutch draw %s` adds what the net makes of the test set\n",
                drawing.n, folder, folder);
 out:
     drawing_close(&drawing);

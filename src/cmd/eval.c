@@ -60,7 +60,7 @@ static enum st run(int argc, char **argv)
     if (json)
         TRY(print_json(positional[0], name, &result));
     else
-        printf("%s on the test set of %s: accuracy %.4f, loss %.4f (%llu samples)\n", positional[0], name,
+        output("%s on the test set of %s: accuracy %.4f, loss %.4f (%llu samples)\n", positional[0], name,
                result.accuracy, result.loss, (unsigned long long)result.samples);
 out:
     device_close(&hold);

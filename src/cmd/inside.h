@@ -155,6 +155,7 @@ struct modules_wish {
     const char *devices, *couple; /* NULL: the best device; as the net says */
     const char *optimizer;
     struct cuts_wish cuts;
+    const char *cut_option;       /* one that was given, and has no effect where there is no cut; NULL: none */
     int64_t queue;                /* messages a mailbox holds */
     int batch;
     bool lockstep, no_tune, fresh;

@@ -32,7 +32,7 @@ enum st json_print(json_t *one)
     struct text line = {0};
     TRY(json_check(one));
     TRY(json_line(one, &line));
-    printf("%s\n", line.s);
+    output("%s\n", line.s);
 out:
     json_decref(one);
     text_free(&line);

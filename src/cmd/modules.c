@@ -98,6 +98,16 @@ out:
     return s;
 }
 
+/* Where no cut can be, nothing waits, sends or is coupled. */
+static enum st check_effect(const struct modules *m, const struct nn_net *net, const struct modules_wish *w)
+{
+    bool alone = net->section_count == 1 && (m->hold.n == 1 || w->cuts.modules == 1);
+    if (!alone || !w->cut_option)
+        return ST_OK;
+    return st_fail(ST_INPUT, "%s has no effect here: the net is one module on one device (a cut in it, or several "
+                   "devices, make more)", w->cut_option);
+}
+
 enum st modules_open(const struct nn_net *whole, const struct modules_wish *w, struct modules *m)
 {
     enum st s = ST_OK;
@@ -110,6 +120,7 @@ enum st modules_open(const struct nn_net *whole, const struct modules_wish *w, s
     TRY(args_check("--queue", w->queue, 1, TRAIN_QUEUE_MAX));
     TRY(couplings_of(net, w->couple, m->placement.coupling));
     TRY(devices_open(w->devices, &m->hold));
+    TRY(check_effect(m, net, w));
     m->placement.device = m->hold.device;
     m->placement.device_count = m->hold.n;
     m->placement.lockstep = w->lockstep;

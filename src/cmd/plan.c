@@ -181,13 +181,13 @@ static void tell_alternatives(const struct work *w, const struct placement *p)
     const char *parts = w->have_other == PARTS ? w->other_spec : w->devices;
     char id[64];
     if (w->have_other)
-        printf("%s as one: %.1f steps/s; as %s, decoupled: %.1f steps/s (parts measured one at a time)\n",
+        output("%s as one: %.1f steps/s; as %s, decoupled: %.1f steps/s (parts measured one at a time)\n",
                plan_device_id(&as_one(w)->hold.device[0], id, sizeof id), as_one(w)->plan.exact_single, parts,
                in_parts(w)->plan.decoupled);
     if (p->has_more)
-        printf("One module, for more do not pay: two, decoupled, would do %.1f steps/s.\n", p->more.decoupled);
+        output("One module, for more do not pay: two, decoupled, would do %.1f steps/s.\n", p->more.decoupled);
     if (locked(w) && p->plan.modules > 1)
-        printf("A coupling that waits makes the module wait for the one above it: expect the rate of exact there.\n");
+        output("A coupling that waits makes the module wait for the one above it: expect the rate of exact there.\n");
 }
 
 static const char *spec_of(const struct work *w, const struct placement *p)
@@ -212,9 +212,9 @@ static enum st tell_options(const struct work *w, const struct placement *p)
     kept_show(&p->kept, &source);
     TRY(text_status(&options));
     TRY(text_status(&source));
-    printf("%s %s (%s)\n", own || p->plan.modules == 1 ? "places:" : "cuts:  ", options.s, source.s);
+    output("%s %s (%s)\n", own || p->plan.modules == 1 ? "places:" : "cuts:  ", options.s, source.s);
     if (p->plan.modules > 1 && (!p->plan.single_is_best || w->cut) && !own)
-        printf("To train so: clutch train %s --data DATA%s%s %s --batch %d --optimizer %s\n",
+        output("To train so: clutch train %s --data DATA%s%s %s --batch %d --optimizer %s\n",
                strcmp(w->net->origin, "net") == 0 ? "NET" : w->net->origin, spec_of(w, p) ? " --devices " : "",
                spec_of(w, p) ? spec_of(w, p) : "", options.s, w->options.batch, w->options.optimizer);
 out:
@@ -231,10 +231,10 @@ static enum st tell(const struct work *w)
     char words[256];
     plan_show(w->net, p->hold.device, &p->plan, &t);
     TRY(text_status(&t));
-    printf("%s: %d layers, %zu parameters; batch %d, %s, coupling %s\n\n%s", w->net->origin, w->net->layer_count,
-           nn_net_params(w->net), w->options.batch, w->options.optimizer,
-           has_cuts(w) && !w->cut && !w->couple ? "as the net says" : sg_spec_show(&w->spec[0], words, sizeof words),
-           t.s);
+    output("%s: %d layer%s, %zu parameters; batch %d, %s, coupling %s\n\n", w->net->origin, w->net->layer_count,
+           plural((uint64_t)w->net->layer_count), nn_net_params(w->net), w->options.batch, w->options.optimizer,
+           has_cuts(w) && !w->cut && !w->couple ? "as the net says" : sg_spec_show(&w->spec[0], words, sizeof words));
+    output_lines(t.s);
     tell_alternatives(w, p);
     TRY(tell_options(w, p));
 out:
@@ -317,7 +317,7 @@ static enum st run(int argc, char **argv)
         {"--on", ARG_TEXT, &w.wish.on, "LIST", "device of each module, 0 for the first of --devices (as pays)"},
         {"--couple", ARG_TEXT, &w.couple, "WORDS", "coupling at all cuts (as the net says, or csg)"},
         {"--batch", ARG_WHOLE, &batch, "B", "samples a step (128)"},
-        {"--optimizer", ARG_TEXT, &optimizer, "NAME", "adam, adamw or sgd (adam)"},
+        {"--optimizer", ARG_TEXT, &optimizer, "adam|adamw|sgd", "how weights are updated (adam)"},
         {"--fresh", ARG_FLAG, &w.fresh, NULL, "measure anew what was kept; train and compare go by it from then on"},
         {"--no-tune", ARG_FLAG, &w.no_tune, NULL, "do not measure products on a device that is not tuned"},
         {"--json", ARG_FLAG, &w.json, NULL, "as JSON"},
@@ -328,6 +328,8 @@ static enum st run(int argc, char **argv)
     if (list.help)
         return ST_OK;
     TRY(args_check("--batch", batch, 1, 65536));
+    const struct arg_effect effects[] = {{"--couple", w.wish.modules == 1, "one module has nothing to be coupled to"}};
+    TRY(args_check_effects(&list, effects, COUNT_OF(effects)));
     w.options.batch = (int)batch;
     if (snprintf(w.options.optimizer, NN_WORD_MAX, "%s", optimizer) >= NN_WORD_MAX)
         TRY(st_fail(ST_INPUT, "'%s' is too long a name", optimizer));

@@ -117,10 +117,10 @@ static void print_human(const char *image, const struct run_facts *f, const floa
 {
     int best[SHOWN];
     rank(p, f->class_count, best);
-    printf("%s: ", image);
+    output("%s: ", image);
     for (int k = 0; k < SHOWN && k < f->class_count; k++)
-        printf("%s%s %.1f %%", k ? ", " : "", f->class_name[best[k]], 100 * (double)p[best[k]]);
-    printf("\n");
+        output("%s%s %.1f %%", k ? ", " : "", f->class_name[best[k]], 100 * (double)p[best[k]]);
+    output("\n");
 }
 
 static enum st print_json(const char *image, const struct run_facts *f, const float *p)

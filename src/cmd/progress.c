@@ -46,7 +46,7 @@ void progress_step(void *user, const struct train_epoch *e, uint64_t done, uint6
 void progress_head(const struct progress *p, bool validation, int modules)
 {
     if (!p->json)
-        printf("  epoch  train loss  accuracy  %s loss  accuracy  samples/s%s\n", validation ? " valid" : "  test",
+        output("  epoch  train loss  accuracy  %s loss  accuracy  samples/s%s\n", validation ? " valid" : "  test",
                modules == 1 ? "  busy" : "");
 }
 
@@ -56,7 +56,7 @@ void progress_epoch(const struct progress *p, const struct train_epoch *e, const
     time_left(p, e->epoch, left, sizeof left);
     if (e->modules == 1) /* several have a line each */
         snprintf(busy, sizeof busy, isfinite(e->module[0].busy) ? "  %3.0f %%" : "      -", 100 * e->module[0].busy);
-    printf("%3d/%-3d  %10.4f  %8.4f  %11.4f  %8.4f  %9.0f%s%s%s%s\n", e->epoch, p->epochs, e->train.loss,
+    output("%3d/%-3d  %10.4f  %8.4f  %11.4f  %8.4f  %9.0f%s%s%s%s\n", e->epoch, p->epochs, e->train.loss,
            e->train.accuracy, held->loss, held->accuracy, (double)e->train.samples / e->seconds, busy,
            e->epoch < p->epochs ? "   " : "", e->epoch < p->epochs ? left : "", e->epoch < p->epochs ? " left" : "");
     fflush(stdout);
@@ -66,14 +66,14 @@ void progress_modules(const struct train_epoch *e, const struct train_alignment 
 {
     for (int k = 0; k < e->modules && e->modules > 1; k++) {
         const struct train_module_epoch *m = &e->module[k];
-        printf("         module %d:", k);
+        output("         module %d:", k);
         if (isfinite(m->busy))
-            printf(" busy %3.0f %%", 100 * m->busy);
+            output(" busy %3.0f %%", 100 * m->busy);
         if (m->targets)
-            printf(", targets %.1f steps late", m->stale_steps);
+            output(", targets %.1f steps late", m->stale_steps);
         if (k + 1 < e->modules && isfinite(cut[k].cosine))
-            printf(", gradient at the cut: cosine %.2f, norm %.2f of the true one", cut[k].cosine, cut[k].norm_ratio);
-        printf("\n");
+            output(", gradient at the cut: cosine %.2f, norm %.2f of the true one", cut[k].cosine, cut[k].norm_ratio);
+        output("\n");
     }
     fflush(stdout);
 }

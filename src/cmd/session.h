@@ -24,6 +24,7 @@ struct wishes {
     struct cuts_wish cuts;
     int64_t queue, epochs, batch, seed, limit, validation, draw_every;
     const char *optimizer, *schedule;
+    const char *cut_option; /* that was given, and has an effect at cuts alone; NULL: none */
     struct train_options options;
 };
 

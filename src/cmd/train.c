@@ -99,7 +99,8 @@ static enum st start(struct session *c, const struct wishes *w)
     TRY(train_check_set(c->net, c->set)); /* before devices are measured */
     TRY(place(c, &(struct modules_wish){.devices = w->devices, .couple = w->couple, .optimizer = w->options.optimizer,
                                         .cuts = w->cuts, .queue = w->queue, .batch = w->options.batch,
-                                        .lockstep = w->lockstep, .no_tune = w->no_tune, .fresh = w->fresh}));
+                                        .lockstep = w->lockstep, .no_tune = w->no_tune, .fresh = w->fresh,
+                                        .cut_option = w->cut_option}));
     TRY(gather_facts(c, w));
     TRY(open_training(c, w));
     TRY(train_init(c->train));
@@ -156,7 +157,7 @@ static enum st resume(struct session *c, const struct wishes *w)
     TRY(metrics_read(w->resume, &metrics));
     c->seconds = metrics_last(metrics, "seconds");
     if (!w->json)
-        printf("resume: %s, %d of %d epochs are done\n", w->resume, train_epochs_done(c->train), f->options.epochs);
+        output("resume: %s, %d of %d epochs are done\n", w->resume, train_epochs_done(c->train), f->options.epochs);
 out:
     json_decref(metrics);
     return s;
@@ -225,7 +226,7 @@ static enum st write_metrics(const struct session *c, const struct wishes *w, co
     TRY(json_line(one, &line));
     TRY(store_run_metrics(c->run, line.s));
     if (w->json) {
-        printf("%s\n", line.s);
+        output("%s\n", line.s);
         fflush(stdout); /* who reads a pipe wants each epoch when it is done */
     }
 out:
@@ -273,7 +274,7 @@ static enum st train_all(struct session *c, const struct wishes *w)
         TRY(write_metrics(c, w, &e, &test, &validation));
         TRY(drawer_epoch(c->drawer, c->train));
         if (!w->json && e.epoch == epochs)
-            printf("test accuracy %.4f, loss %.4f after %d epochs and %.1f s of training\n", test.accuracy, test.loss,
+            output("test accuracy %.4f, loss %.4f after %d epochs and %.1f s of training\n", test.accuracy, test.loss,
                    epochs, c->seconds);
     }
 out:
@@ -311,7 +312,7 @@ static enum st run(int argc, char **argv)
     drawer_finish(c.drawer, w.json);
     c.drawer = NULL;
     if (!w.json)
-        printf("run folder: %s\n", c.folder);
+        output("run folder: %s\n", c.folder);
 out:
     close_session(&c);
     return s;

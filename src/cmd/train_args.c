@@ -32,6 +32,16 @@ out:
     return s;
 }
 
+/* What needs a cut is refused where there is none, as soon as devices are known. */
+static enum st check_effects(const struct arg_list *l, struct wishes *w)
+{
+    static const char *const of_cuts[] = {"--couple", "--lockstep", "--queue"};
+    const struct arg_effect rows[] = {{"--force", !w->out, "without --out a run gets a folder of its own"}};
+    for (size_t i = 0; i < COUNT_OF(of_cuts) && !w->cut_option; i++)
+        w->cut_option = args_given(l, of_cuts[i]) ? of_cuts[i] : NULL;
+    return args_check_effects(l, rows, COUNT_OF(rows));
+}
+
 static enum st check_resume(const struct arg_list *l, const char *net)
 {
     static const char *const allowed[] = {"--resume", "--devices", "--draw-every", "--json"};
@@ -62,12 +72,14 @@ enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
          "fashion-mnist, mnist, digits, or a folder: IDX files, or PNGs in a folder a class"},
         {"--epochs", ARG_WHOLE, &w->epochs, "N", "times over the training set (10)"},
         {"--batch", ARG_WHOLE, &w->batch, "B", "samples a step (128)"},
-        {"--optimizer", ARG_TEXT, &w->optimizer, "NAME", "adam, adamw or sgd (adam)"},
+        {"--optimizer", ARG_TEXT, &w->optimizer, "adam|adamw|sgd", "how weights are updated (adam)"},
         {"--lr", ARG_REAL, &o->lr, "X", "learning rate (0.001)"},
         {"--momentum", ARG_REAL, &o->momentum, "X", "of sgd (0.9)"},
         {"--nesterov", ARG_FLAG, &o->nesterov, NULL, "sgd looks ahead"},
         {"--weight-decay", ARG_REAL, &o->weight_decay, "X", "pull towards zero (0)"},
-        {"--schedule", ARG_TEXT, &w->schedule, "NAME", "of the rate: cosine, step or none (cosine)"},
+        {"--schedule", ARG_TEXT, &w->schedule, "cosine|step|none",
+         "of the rate: falls as a cosine to 0; to a tenth after half of the steps and a hundredth after three quarters; "
+         "stays (cosine)"},
         {"--warmup", ARG_REAL, &o->warmup, "EPOCHS", "over which the rate rises to --lr (0)"},
         {"--seed", ARG_WHOLE, &w->seed, "S", "of weights, order and dropout (1)"},
         {"--devices", ARG_TEXT, &w->devices, "SPEC",
@@ -107,6 +119,8 @@ enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
     else if (!w->net || !w->data)
         TRY(st_fail(ST_INPUT, "%s is missing; usage: clutch %s", w->net ? "--data" : "NET", list.usage));
     TRY(check_wishes(w));
+    TRY(args_check_optimizer(&list, o));
+    TRY(check_effects(&list, w));
 out:
     return s;
 }

@@ -16,12 +16,12 @@ static void print_memory(const struct train_memory *m)
                {"scratch", m->net.scratch},
                {m->streams ? "pictures (streamed)" : "pictures", m->pictures}};
     char text[32];
-    printf("memory:");
+    output("memory:");
     for (size_t i = 0; i < COUNT_OF(row); i++)
         if (row[i].bytes || i != 4)
-            printf("%s %s %s", i ? "," : "", row[i].name, show_bytes(text, sizeof text, row[i].bytes));
-    printf("; in all %s", show_bytes(text, sizeof text, m->total));
-    printf(" of %s (a tenth stays free)\n", show_bytes(text, sizeof text, m->available));
+            output("%s %s %s", i ? "," : "", row[i].name, show_bytes(text, sizeof text, row[i].bytes));
+    output("; in all %s", show_bytes(text, sizeof text, m->total));
+    output(" of %s (a tenth stays free)\n", show_bytes(text, sizeof text, m->available));
 }
 
 static void print_modules(const struct session *c)
@@ -31,17 +31,17 @@ static void print_modules(const struct session *c)
         struct train_module m = train_module_at(c->train, k);
         char words[256];
         if (n > 1)
-            printf("module %d: layers %d to %d on %s, GEMM %s (%s)%s%s\n", k, m.first, m.first + m.count - 1, m.device,
+            output("module %d: layers %d to %d on %s, GEMM %s (%s)%s%s\n", k, m.first, m.first + m.count - 1, m.device,
                    mx_gemm_name(m.mx), mx_tuning_note(m.mx), m.spec ? "; gradient: " : "",
                    m.spec ? sg_spec_show(m.spec, words, sizeof words) : "");
         else
-            printf("device: %s, GEMM %s (%s)\n", m.device, mx_gemm_name(m.mx), mx_tuning_note(m.mx));
+            output("device: %s, GEMM %s (%s)\n", m.device, mx_gemm_name(m.mx), mx_tuning_note(m.mx));
     }
     if (n == 1 && c->modules.hold.n > 1)
-        printf("        the fastest of the %d devices alone: more modules would not be 5 %% faster (clutch plan tells "
+        output("        the fastest of the %d devices alone: more modules would not be 5 %% faster (clutch plan tells "
                "why, --modules N does it)\n", c->modules.hold.n);
     if (n > 1)
-        printf("modules run %s, up to %d message%s between two\n",
+        output("modules run %s, up to %d message%s between two\n",
                c->facts.lockstep ? "in lockstep" : "freely, each at its own pace", c->facts.queue,
                plural((uint64_t)c->facts.queue));
 }
@@ -52,24 +52,24 @@ enum st head_print(const struct session *c, const struct train_memory *m)
     struct text table = {0}, places = {0};
     const struct data_set *d = c->set;
     const struct train_options *o = &c->facts.options;
-    printf("net:    %s\n", c->net->origin);
+    output("net:    %s\n", c->net->origin);
     nn_net_show(c->net, &table);
     modules_show(&c->modules, c->net, &places);
     TRY(text_status(&table));
     TRY(text_status(&places));
     output_lines(table.s);
-    printf("data:   %s%s%s%s: %u to train on, ", d->name, d->path ? " (" : "", d->path ? d->path : "",
+    output("data:   %s%s%s%s: %u to train on, ", d->name, d->path ? " (" : "", d->path ? d->path : "",
            d->path ? ")" : "", d->train.n);
     if (d->validation.n)
-        printf("%u held out, ", d->validation.n);
-    printf("%u to test, %d classes\n", d->test.n, d->classes);
+        output("%u held out, ", d->validation.n);
+    output("%u to test, %d classes\n", d->test.n, d->classes);
     print_modules(c);
-    printf("%s", places.s ? places.s : "");
+    output_lines(places.s ? places.s : "");
     print_memory(m);
     text_clear(&table);
     train_options_show(o, &table);
     TRY(text_status(&table));
-    printf("train:  %s, seed %llu\n", table.s, (unsigned long long)o->seed);
+    output("train:  %s, seed %llu\n", table.s, (unsigned long long)o->seed);
 out:
     text_free(&places);
     text_free(&table);

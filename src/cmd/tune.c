@@ -63,7 +63,7 @@ out:
 static void tell_product(void *user, int product, double gflops)
 {
     (void)user;
-    printf("%s%d %.6g\n", product_word, product, gflops);
+    output("%s%d %.6g\n", product_word, product, gflops);
     fflush(stdout);
 }
 
@@ -78,14 +78,14 @@ static enum st run_child(const struct tune *w, int64_t c)
     TRY(open_tuning(w, ocl_device_facts(hold.device), false, &t));
     if (c < 0) {
         TRY(mx_tuning_measure_peak(t, q));
-        printf("%s%.6g\n", peak_word, mx_tuning_peak(t));
+        output("%s%.6g\n", peak_word, mx_tuning_peak(t));
         goto out;
     }
     if (c >= mx_tuning_candidates(t))
         TRY(st_fail(ST_INPUT, "--candidate is %lld, must be below %d", (long long)c, mx_tuning_candidates(t)));
     TRY(mx_tuning_measure(t, (int)c, q, UINT64_MAX, tell_product, NULL));
     if (mx_tuning_refused(t, (int)c))
-        printf("%s%s\n", refused_word, mx_tuning_refused(t, (int)c));
+        output("%s%s\n", refused_word, mx_tuning_refused(t, (int)c));
 out:
     mx_tuning_free(t);
     ocl_queue_close(q);
@@ -306,6 +306,9 @@ static enum st run(int argc, char **argv)
     TRY(args_check("--batch", w.batch, 1, 65536));
     TRY(args_check("--seconds", seconds, 0, 1000000));
     TRY(args_check("--timeout", w.timeout, 1, 3600));
+    const struct arg_effect effects[] = {{"--batch", !w.net, "it is of --net, which is not given"},
+                                         {"--timeout", w.quick, "--quick tries nothing in a process of its own"}};
+    TRY(args_check_effects(&list, effects, COUNT_OF(effects)));
     w.seconds = (double)seconds;
     TRY(child ? run_child(&w, candidate) : tune_all(&w));
 out:

@@ -21,12 +21,12 @@ void tune_show_device(const struct tune *w, const struct mx_tuning *t, const str
     int n = mx_tuning_candidates(t), done = done_count(t);
     if (w->json)
         return;
-    printf("%s %s: %d candidates, %d products", device, f->name, n, mx_tuning_products(t));
+    output("%s %s: %d candidates, %d products", device, f->name, n, mx_tuning_products(t));
     if (done)
-        printf("; %d candidates are known%s", done, done == n ? " (--fresh measures them anew)" : "");
-    printf("\n");
+        output("; %d candidates are known%s", done, done == n ? " (--fresh measures them anew)" : "");
+    output("\n");
     if (done < n)
-        printf("  %-7s %-44s %9s  %s\n", "", "candidate", "fastest", "to the default");
+        output("  %-7s %-44s %9s  %s\n", "", "candidate", "fastest", "to the default");
     fflush(stdout);
 }
 
@@ -70,13 +70,13 @@ void tune_show_candidate(const struct tune *w, const struct mx_tuning *t, int c)
     for (int p = 0; p < mx_tuning_products(t); p++)
         most = fmax(most, mx_tuning_gflops(t, c, p)); /* NAN is passed over */
     show_place(t, c, place);
-    printf("  %-52s ", place);
+    output("  %-52s ", place);
     if (mx_tuning_refused(t, c))
-        printf("refused: %s\n", mx_tuning_refused(t, c));
+        output("refused: %s\n", mx_tuning_refused(t, c));
     else if (isnan(relative))
-        printf("%9.1f\n", most);
+        output("%9.1f\n", most);
     else
-        printf("%9.1f  x %.2f\n", most, relative);
+        output("%9.1f  x %.2f\n", most, relative);
     fflush(stdout);
 }
 
@@ -85,7 +85,7 @@ void tune_show_candidate(const struct tune *w, const struct mx_tuning *t, int c)
 static void print_choices(const struct mx_tuning *t)
 {
     double peak = mx_tuning_peak(t);
-    printf("  %-16s %-3s %9s %9s%s  %s\n", "MxNxK", "", "GFLOP/s", "default", peak > 0 ? "   of peak" : "", "with");
+    output("  %-16s %-3s %9s %9s%s  %s\n", "MxNxK", "", "GFLOP/s", "default", peak > 0 ? "   of peak" : "", "with");
     for (int p = 0; p < mx_tuning_products(t); p++) {
         const struct mx_product *q = mx_tuning_product(t, p);
         int c = mx_tuning_chosen(t, p);
@@ -93,14 +93,14 @@ static void print_choices(const struct mx_tuning *t)
         if (c < 0)
             continue;
         snprintf(shape, sizeof shape, "%dx%dx%d", q->M, q->N, q->K);
-        printf("  %-16s %-3s %9.1f ", shape, mx_form_name(q), mx_tuning_gflops(t, c, p));
+        output("  %-16s %-3s %9.1f ", shape, mx_form_name(q), mx_tuning_gflops(t, c, p));
         if (mx_tuning_gflops(t, 0, p) > 0 && !mx_tuning_refused(t, 0))
-            printf("%9.1f", mx_tuning_gflops(t, 0, p));
+            output("%9.1f", mx_tuning_gflops(t, 0, p));
         else
-            printf("%9s", "-");
+            output("%9s", "-");
         if (peak > 0)
-            printf("  %6.0f %%", 100 * mx_tuning_gflops(t, c, p) / peak);
-        printf("   %s\n", mx_tuning_text(t, c, text));
+            output("  %6.0f %%", 100 * mx_tuning_gflops(t, c, p) / peak);
+        output("   %s\n", mx_tuning_text(t, c, text));
     }
 }
 
@@ -136,7 +136,7 @@ enum st tune_show_result(const struct tune *w, const struct mx_tuning *t, const 
     int n = mx_tuning_candidates(t), done = done_count(t);
     if (!w->json) {
         print_choices(t);
-        printf("  %s in %.0f s: %s\n", complete ? "complete" : "stopped, the next start goes on; so far", seconds,
+        output("  %s in %.0f s: %s\n", complete ? "complete" : "stopped, the next start goes on; so far", seconds,
                mx_tuning_path(t));
         return ST_OK;
     }

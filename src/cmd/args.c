@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+const char schedule_help[] = "of the rate: falls as a cosine to 0; to a tenth after half of the steps and a hundredth "
+                             "after three quarters; stays (cosine)";
+
 enum { HELP_AT = 26, HELP_WIDTH_MAX = 100 };
 
 static void (*visitor)(void *user, const struct arg_list *list);

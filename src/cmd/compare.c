@@ -284,9 +284,7 @@ static enum st run(int argc, char **argv)
         {"--batch", ARG_WHOLE, &c.batch, "B", "samples a step (128)"},
         {"--optimizer", ARG_TEXT, &c.optimizer, "adam|adamw|sgd", "how weights are updated (adam)"},
         {"--lr", ARG_REAL, &c.options.lr, "X", "learning rate (0.001)"},
-        {"--schedule", ARG_TEXT, &c.schedule, "cosine|step|none",
-         "of the rate: falls as a cosine to 0; to a tenth after half of the steps and a hundredth after three quarters; "
-         "stays (cosine)"},
+        {"--schedule", ARG_TEXT, &c.schedule, "cosine|step|none", schedule_help},
         {"--queue", ARG_WHOLE, &c.queue, "N", "messages that may wait between two modules (4)"},
         {"--limit", ARG_WHOLE, &c.limit, "N", "train on the first N samples (all)"},
         {"--validation", ARG_WHOLE, &c.validation, "N", "hold N training samples out, and measure accuracy on them"},

@@ -88,6 +88,8 @@ MUST_USE enum st args_check_optimizer(const struct arg_list *list, const struct 
 /* ST_INPUT with the name where v is not from least to most. */
 MUST_USE enum st args_check(const char *name, int64_t v, int64_t least, int64_t most);
 
+extern const char schedule_help[]; /* of --schedule */
+
 /* ---- what several commands do ------------------------------------------------------------------------------------ */
 
 /* The world and the first device that `spec` picks; others picked are named as not used. Emulated ones are ST_INPUT. */

@@ -11,7 +11,17 @@ static enum st take_name(char *out, size_t size, const char *name)
     return ST_OK;
 }
 
-static enum st check_wishes(struct wishes *w)
+/* What needs a cut is refused where there is none, as soon as devices are known. */
+static enum st check_effects(const struct arg_list *l, struct wishes *w)
+{
+    static const char *const of_cuts[] = {"--couple", "--lockstep", "--queue"};
+    const struct arg_effect rows[] = {{"--force", !w->out, "without --out a run gets a folder of its own"}};
+    for (size_t i = 0; i < COUNT_OF(of_cuts) && !w->cut_option; i++)
+        w->cut_option = args_given(l, of_cuts[i]) ? of_cuts[i] : NULL;
+    return args_check_effects(l, rows, COUNT_OF(rows));
+}
+
+static enum st check_wishes(const struct arg_list *l, struct wishes *w)
 {
     enum st s = ST_OK;
     struct train_options *o = &w->options;
@@ -28,18 +38,10 @@ static enum st check_wishes(struct wishes *w)
     TRY(take_name(o->optimizer, sizeof o->optimizer, w->optimizer));
     TRY(take_name(o->schedule, sizeof o->schedule, w->schedule));
     TRY(train_check_options(o));
+    TRY(args_check_optimizer(l, o));
+    TRY(check_effects(l, w));
 out:
     return s;
-}
-
-/* What needs a cut is refused where there is none, as soon as devices are known. */
-static enum st check_effects(const struct arg_list *l, struct wishes *w)
-{
-    static const char *const of_cuts[] = {"--couple", "--lockstep", "--queue"};
-    const struct arg_effect rows[] = {{"--force", !w->out, "without --out a run gets a folder of its own"}};
-    for (size_t i = 0; i < COUNT_OF(of_cuts) && !w->cut_option; i++)
-        w->cut_option = args_given(l, of_cuts[i]) ? of_cuts[i] : NULL;
-    return args_check_effects(l, rows, COUNT_OF(rows));
 }
 
 static enum st check_resume(const struct arg_list *l, const char *net)
@@ -77,9 +79,7 @@ enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
         {"--momentum", ARG_REAL, &o->momentum, "X", "of sgd (0.9)"},
         {"--nesterov", ARG_FLAG, &o->nesterov, NULL, "sgd looks ahead"},
         {"--weight-decay", ARG_REAL, &o->weight_decay, "X", "pull towards zero (0)"},
-        {"--schedule", ARG_TEXT, &w->schedule, "cosine|step|none",
-         "of the rate: falls as a cosine to 0; to a tenth after half of the steps and a hundredth after three quarters; "
-         "stays (cosine)"},
+        {"--schedule", ARG_TEXT, &w->schedule, "cosine|step|none", schedule_help},
         {"--warmup", ARG_REAL, &o->warmup, "EPOCHS", "over which the rate rises to --lr (0)"},
         {"--seed", ARG_WHOLE, &w->seed, "S", "of weights, order and dropout (1)"},
         {"--devices", ARG_TEXT, &w->devices, "SPEC",
@@ -118,9 +118,7 @@ enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
         TRY(check_resume(&list, w->net));
     else if (!w->net || !w->data)
         TRY(st_fail(ST_INPUT, "%s is missing; usage: clutch %s", w->net ? "--data" : "NET", list.usage));
-    TRY(check_wishes(w));
-    TRY(args_check_optimizer(&list, o));
-    TRY(check_effects(&list, w));
+    TRY(check_wishes(&list, w));
 out:
     return s;
 }

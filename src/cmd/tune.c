@@ -306,7 +306,7 @@ static enum st run(int argc, char **argv)
     TRY(args_check("--batch", w.batch, 1, 65536));
     TRY(args_check("--seconds", seconds, 0, 1000000));
     TRY(args_check("--timeout", w.timeout, 1, 3600));
-    const struct arg_effect effects[] = {{"--batch", !w.net, "it is of --net, which is not given"},
+    const struct arg_effect effects[] = {{"--batch", !w.net && !child, "it is of --net, which is not given"},
                                          {"--timeout", w.quick, "--quick tries nothing in a process of its own"}};
     TRY(args_check_effects(&list, effects, COUNT_OF(effects)));
     w.seconds = (double)seconds;

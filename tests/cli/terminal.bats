@@ -70,7 +70,8 @@ print(max([len(p) for l in sys.stdin.buffer.read().split(b"\n") for p in l.split
     on_terminal 40 train "$NET" --data digits --limit 3000 --batch 8 --epochs 2 --out run --draw-every 0 >typed
     [ "$(widest_rewritten <typed)" -le 39 ]
     [ "$(widest_rewritten <typed)" -gt 30 ]
-    TERM=dumb on_terminal 40 train "$NET" --data digits --limit 3000 --batch 8 --epochs 2 --out run2 --draw-every 0 >typed
+    TERM=dumb on_terminal 40 train "$NET" --data digits --limit 3000 --batch 8 --epochs 2 --out dumb --draw-every 0 \
+        >typed
     ! grep -q $'\r' typed
 }
 

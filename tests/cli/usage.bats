@@ -82,7 +82,7 @@ load common
 --optimizer|0123456789012345678901234567890123|'0123456789012345678901234567890123' is too long a name
 --schedule|linear|unknown --schedule 'linear'; known: cosine, step, none
 END
-    refused '--nesterov needs a --momentum above 0' train "$NET" --data digits --nesterov --momentum 0
+    refused '--nesterov needs a --momentum above 0' train "$NET" --data digits --optimizer sgd --nesterov --momentum 0
 }
 
 @test "more or fewer samples than there are" {
@@ -140,4 +140,60 @@ END
     idx_folder data
     run --separate-stderr bash -c '"$CLUTCH" train "$1" --data data --out run --json >/dev/full' - "$TINY"
     [[ $status == 1 && $stderr == *'clutch train: cannot write to standard output' ]]
+}
+
+@test "options without effect" {
+    idx_folder data
+    while IFS='|' read -r arguments message; do
+        # shellcheck disable=SC2086 # words
+        refused "$message" ${arguments//NET/mlp}
+    done <<END
+train NET --data digits --momentum 0.5|--momentum has no effect here: --optimizer adam does not take it
+train NET --data digits --optimizer adamw --nesterov|--nesterov has no effect here: --optimizer adamw does not take it
+train NET --data digits --force|--force has no effect here: without --out a run gets a folder of its own
+plan NET --modules 1 --couple csg|--couple has no effect here: one module has nothing to be coupled to
+bench peak --batch 5|--batch has no effect here: it is of \`clutch bench step\`
+bench gemm NET|NET has no effect here: it is of \`clutch bench step\`
+bench step --shape 4x4x4|--shape has no effect here: it is of \`clutch bench gemm\`
+bench launch --provider plain|--provider has no effect here: it is of \`clutch bench gemm\`
+tune --batch 64|--batch has no effect here: it is of --net, which is not given
+tune --quick --timeout 3|--timeout has no effect here: --quick tries nothing in a process of its own
+draw run --no-data --data digits|--data has no effect here: --no-data draws what needs neither data nor a device
+draw x.safetensors --motion|--motion has no effect here: a file of tensors has neither data, nor epochs, to ask about
+END
+    local message='has no effect here: the net is one module on one device (a cut in it, or several devices, make more)'
+    local option
+    for option in --lockstep --queue=2 --couple=csg; do
+        refused "${option%=*} $message" train "$TINY" --data data "$option" --devices 0:0
+    done
+    refused "--couplings $message" compare "$TINY" --data data --couplings csg --devices 0:0
+    good train "$TINY" --data data --optimizer sgd --momentum 0.5 --nesterov --weight-decay 0.01 --warmup 1 \
+        --schedule step --epochs 2 --seed 7 --out run --draw-every 0
+    [[ $output == *$'\n''train:  sgd, momentum 0.5 (nesterov), weight decay 0.01, rate 0.001 (step behind a warm-up '\
+'of 1 epoch), batch 128, 2 epochs, seed 7'$'\n'* ]]
+}
+
+@test "words in the wrong order, and other ways to ask" {
+    REFUSED_BY=clutch
+    refused "'$NET' is no command; the command comes first: clutch train $NET ..." "$NET" train --data digits
+    refused "'--json' is no command; the command comes first: clutch devices --json ..." --json devices
+    unset REFUSED_BY
+    local word version
+    good version
+    version=$output
+    for word in -V --version; do
+        good $word
+        [ "$output" = "$version" ]
+    done
+    good train --help
+    local help=$output
+    good help train
+    [ "$output" = "$help" ]
+    [[ $output == *'a tenth'*'a hundredth'* ]]
+    good help bench
+    for word in peak gemm step launch '100 %'; do
+        [[ $output == *$'\n'"  $word:"* || $output == *"$word"*peak* ]]
+    done
+    good help
+    [[ $output == 'clutch trains'* ]]
 }

@@ -8,6 +8,10 @@ enum { CPU_STRIPS = 64 };
 enum st mx_gather(struct mx *m, const struct mx_gather *g, struct mx_tensor x, struct ocl_buf *out_labels)
 {
     struct ocl_kernel *k;
+    size_t scales = 2 * (size_t)g->channels * sizeof(float);
+    if (ocl_buf_bytes(g->scale) < scales || ocl_buf_bytes(out_labels) < (size_t)x.rows * sizeof(uint32_t))
+        return st_fail(ST_INTERNAL, "gathering %d rows of %d channels: %zu bytes of scales, %zu of labels", x.rows,
+                       g->channels, ocl_buf_bytes(g->scale), ocl_buf_bytes(out_labels));
     enum st s = mx_kernel(m, K_GATHER, MX_IDENTITY, &k);
     if (s != ST_OK)
         return s;

@@ -404,6 +404,26 @@ static void check_gather(int rows, int channels, int hw, uint32_t first, bool wi
     device_done();
 }
 
+/* Memory behind them would be read, or written. */
+static void test_gather_refuses_small_buffers(void **state)
+{
+    (void)state;
+    static const size_t bytes[] = {4, 8, 12, 16};
+    struct ocl_buf *buf[COUNT_OF(bytes)];
+    for (size_t i = 0; i < COUNT_OF(bytes); i++) /* without the guards that others have */
+        OK(ocl_buf_create(ocl_queue_device(device_queue()), bytes[i], &buf[i]));
+    struct mx_gather g = {.pixels = buf[3], .labels = buf[3], .scale = buf[2], .channels = 2, .hw = 1};
+    struct pair x = pair_new(2, 2);
+    FAILS(ST_INTERNAL, "gathering 2 rows of 2 channels: 12 bytes of scales, 8 of labels",
+          mx_gather(device_mx(), &g, x.t, buf[1]));
+    g.scale = buf[3];
+    FAILS(ST_INTERNAL, "gathering 2 rows of 2 channels: 16 bytes of scales, 4 of labels",
+          mx_gather(device_mx(), &g, x.t, buf[0]));
+    for (size_t i = 0; i < COUNT_OF(bytes); i++)
+        ocl_buf_free(buf[i]);
+    device_done();
+}
+
 static void test_gather(void **state)
 {
     (void)state;
@@ -431,6 +451,7 @@ int main(void)
         DEVICE_TEST(test_optimizers),
         DEVICE_TEST(test_moments_end_at_zero),
         DEVICE_TEST(test_gather),
+        DEVICE_TEST(test_gather_refuses_small_buffers),
     };
     return cmocka_run_group_tests_name("elementwise", tests, device_open, device_close);
 }

@@ -5,6 +5,7 @@
 
 #include "nn.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -134,6 +135,7 @@ static void test_unknown_word_names_the_known(void **state)
     (void)state;
     const struct nn_kind *kind;
     text_add(&text, "t.net:2: unknown word 'Dense'; did you mean 'dense'? known: input, ");
+    assert_true(!nn_kind_at(-1) && !nn_kind_at(INT_MAX) && !nn_optimizer_at(-1) && !nn_optimizer_at(INT_MAX));
     for (int i = 0; (kind = nn_kind_at(i)) != NULL; i++)
         text_add(&text, "%s, ", kind->name);
     text_add(&text, "cut, on, loss");

@@ -3,6 +3,7 @@
 
 #include "sg.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,6 +150,7 @@ static void test_kinds_in_the_table(void **state)
     struct text names = {0};
     const struct sg_kind *kind;
     assert_null(sg_kind_at(-1));
+    assert_null(sg_kind_at(INT_MAX));
     for (int i = 0; (kind = sg_kind_at(i)) != NULL; i++) {
         text_add(&names, "%s%s", i ? ", " : "", sg_kind_name(kind));
         assert_true(strlen(sg_kind_help(kind)) > 0);

@@ -28,7 +28,7 @@ from pathlib import Path
 # What matters for a floor: test programs (build/tests/NAME), files of tests/cli behind them.
 FLOORS = {
     "base": ["unit-base", "unit-threads", "unit-trust", "unit-run", "unit-store"],
-    "ocl": ["unit-pick", "unit-ocl", "unit-emulate", "unit-chain", "unit-train"],
+    "ocl": ["unit-pick", "unit-ocl", "unit-emulate", "unit-chain", "unit-chain_cache", "unit-train"],
     "mx": ["unit-tuning", "kernel-elementwise", "kernel-losses", "kernel-reductions", "kernel-prepare", "kernel-dense",
            "kernel-gemm", "kernel-twins", "unit-module"],
     "cl": ["kernel-elementwise", "kernel-losses", "kernel-reductions", "kernel-dense", "kernel-gemm", "kernel-twins",

@@ -165,36 +165,6 @@ static void test_same_results(void **state)
     assert_null(strstr(sources_notes(), "one by one"));
 }
 
-/* What blur leaves, alone in a chain of its own, on a device that was opened anew; in its source, a 3 is `factor`. */
-static uint32_t blur_alone(const char *chain, char factor)
-{
-    uint32_t y;
-    char text[sizeof mix_cl];
-    memcpy(text, mix_cl, sizeof text);
-    *strchr(text, '3') = factor;
-    sources_put("mix.cl", text);
-    setenv("CLUTCH_CHAIN", chain, 1);
-    open_device();
-    ocl_chain_begin(queue);
-    for (int i = 0; i < 4; i++)
-        run_mix(0, N, 3, 0, 1);
-    OK(ocl_chain_end(queue, ST_OK));
-    OK(ocl_read(queue, buf[1], 4, sizeof y, &y));
-    return y;
-}
-
-/* Chains of one kernel that differ in nothing but its source: the cache must not take one for the other. */
-static void test_cache_tells_sources_apart(void **state)
-{
-    (void)state;
-    uint32_t first = blur_alone("off", '3'), second = blur_alone("off", '9');
-    assert_true(first != second);
-    for (int turn = 0; turn < 2; turn++) {
-        assert_int_equal(blur_alone("on", '3'), first);
-        assert_int_equal(blur_alone("on", '9'), second);
-    }
-}
-
 /* Numbers on both sides of the smallest normal one, halved twice on a device that was opened anew. */
 static void halve_twice(const char *chain, float out[N])
 {
@@ -608,7 +578,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CHAIN_TEST(test_same_results),
-        CHAIN_TEST(test_cache_tells_sources_apart),
         CHAIN_TEST(test_numbers_too_small),
         CHAIN_TEST(test_more_than_a_chain_takes),
         CHAIN_TEST(test_wrong_chains_are_not_used),

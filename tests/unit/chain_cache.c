@@ -37,13 +37,13 @@ static uint32_t run_four(const char *chain, const char *source)
     struct ocl_queue *queue;
     struct ocl_buf *buf;
     struct ocl_kernel *kernel;
-    sources_put("step.cl", source);
+    sources_put("grow.cl", source);
     setenv("CLUTCH_CHAIN", chain, 1);
     OK(ocl_device_open(sources_world(), &(struct ocl_pick){.device = sources_device(), .parts = 1}, &device));
     OK(ocl_queue_open(device, &queue));
     OK(ocl_buf_create(device, N * sizeof y, &buf));
     OK(ocl_zero(queue, buf, 0, N * sizeof y));
-    OK(ocl_kernel_get(queue, "step", "step", "", &kernel));
+    OK(ocl_kernel_get(queue, "grow", "grow", "", &kernel));
     ocl_kernel_chains(kernel);
     ocl_chain_begin(queue);
     for (int i = 0; i < 4; i++)
@@ -57,7 +57,7 @@ static uint32_t run_four(const char *chain, const char *source)
 }
 
 #define STEP(by) \
-    "kernel void step(uint n, global uint *x)\n{\n    if (get_global_id(0) < n)\n" \
+    "kernel void grow(uint n, global uint *x)\n{\n    if (get_global_id(0) < n)\n" \
     "        x[get_global_id(0)] += " #by ";\n}\n"
 
 static void test_sources_apart(void **state)

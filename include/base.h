@@ -102,6 +102,10 @@ char *show_bytes(char *out, size_t size, uint64_t bytes);
 
 /* ---- what people read -------------------------------------------------------------------------------------------- */
 
+/* The code point at s and its bytes; 0 bytes where it is no UTF-8: cut short, overlong, a surrogate, or too large. */
+uint32_t utf8_at(const char *s, int *bytes);
+/* Adds foreign text for readers that take UTF-8 alone: bytes that are none come as \xff, all else as it is. */
+void text_add_foreign(struct text *t, const char *s);
 /* One character of foreign text as a terminal may show it; returns what is behind it. What would steer the terminal,
  * hide in a line or turn it around, and bytes that are no UTF-8, come as \n, \u001b, \u202e, \xff: JSON stays the
  * same JSON. s must not be empty. */

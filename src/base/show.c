@@ -8,8 +8,7 @@
 
 /* ---- foreign text ------------------------------------------------------------------------------------------------ */
 
-/* The code point at s and its bytes; 0 bytes where it is no UTF-8: cut short, overlong, a surrogate, or too large. */
-static uint32_t code_point(const char *s, int *bytes)
+uint32_t utf8_at(const char *s, int *bytes)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     uint32_t first = (unsigned char)*s;
@@ -42,7 +41,7 @@ static bool is_hidden(uint32_t c)
 const char *show_next(const char *s, char out[SHOW_NEXT_MAX])
 {
     int n;
-    uint32_t c = code_point(s, &n);
+    uint32_t c = utf8_at(s, &n);
     if (!n)
         snprintf(out, SHOW_NEXT_MAX, "\\x%02x", (unsigned char)*s);
     else if (!is_hidden(c))
@@ -55,6 +54,19 @@ const char *show_next(const char *s, char out[SHOW_NEXT_MAX])
         snprintf(out, SHOW_NEXT_MAX, "\\u%04x\\u%04x", (unsigned)(0xd7c0 + (c >> 10)),
                  (unsigned)(0xdc00 + (c & 0x3ff)));
     return s + (n ? n : 1);
+}
+
+void text_add_foreign(struct text *t, const char *s)
+{
+    while (*s) {
+        int n;
+        utf8_at(s, &n);
+        if (n)
+            text_add_bytes(t, s, (size_t)n);
+        else
+            text_add(t, "\\x%02x", (unsigned char)*s);
+        s += n ? n : 1;
+    }
 }
 
 /* ---- lists and what was meant ------------------------------------------------------------------------------------ */

@@ -199,6 +199,13 @@ json_t *tuned_json(const struct ocl_facts *f);
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
+/* Text that may be anything, as a file's name: bytes that are no UTF-8 come as \xff. NULL where memory ran out, as of
+ * all that makes JSON. */
+json_t *json_foreign(const char *text);
+/* Add to what may be NULL already, and give the value away; on failure *object is dropped and becomes NULL, so that
+ * only the whole has to be checked. */
+void json_put(json_t **object, const char *key, json_t *value);
+void json_push(json_t **array, json_t *value);
 /* Takes a new JSON value; a NULL one is ST_MEMORY. */
 MUST_USE enum st json_check(json_t *value);
 /* The value as text, with jansson's flags; and as one line. */

@@ -5,7 +5,34 @@
 
 enum st json_check(json_t *value)
 {
-    return value ? ST_OK : st_fail(ST_MEMORY, "cannot write JSON: a name is not UTF-8, or memory ran out");
+    return value ? ST_OK : st_fail(ST_MEMORY, "out of memory while making JSON");
+}
+
+json_t *json_foreign(const char *text)
+{
+    struct text clean = {0};
+    text_add_foreign(&clean, text);
+    json_t *value = clean.failed ? NULL : json_string(clean.s ? clean.s : "");
+    text_free(&clean);
+    return value;
+}
+
+static void give_up(json_t **value)
+{
+    json_decref(*value);
+    *value = NULL;
+}
+
+void json_put(json_t **object, const char *key, json_t *value)
+{
+    if (json_object_set_new(*object, key, value) != 0) /* which drops the value, and takes no NULL */
+        give_up(object);
+}
+
+void json_push(json_t **array, json_t *value)
+{
+    if (json_array_append_new(*array, value) != 0)
+        give_up(array);
 }
 
 static int add_text(const char *buffer, size_t size, void *out)

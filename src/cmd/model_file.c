@@ -30,10 +30,7 @@ static enum st add_numbers(struct header *h, const char *key, const double *v, i
 {
     json_t *all = json_array();
     for (int k = 0; k < n; k++)
-        if (json_array_append_new(all, json_real(v[k])) != 0) {
-            json_decref(all);
-            all = NULL;
-        }
+        json_push(&all, json_real(v[k]));
     return add_json(h, key, all);
 }
 
@@ -41,10 +38,7 @@ static enum st add_classes(struct header *h, const struct run_facts *f)
 {
     json_t *all = json_array();
     for (int k = 0; k < f->class_count; k++)
-        if (json_array_append_new(all, json_string(f->class_name[k])) != 0) {
-            json_decref(all);
-            all = NULL;
-        }
+        json_push(&all, json_string(f->class_name[k]));
     return add_json(h, "classes", all);
 }
 

@@ -28,7 +28,7 @@ out:
 struct images {
     struct arena arena;
     const char **path;
-    uint32_t n;
+    uint32_t n, bad; /* to predict; that could not be read */
 };
 
 static enum st add_folder(const char *folder, struct images *images)
@@ -69,13 +69,24 @@ out:
     return s;
 }
 
-static enum st read_images(const char *const *path, uint32_t n, const struct run_facts *f, uint8_t **planes)
+/* One that cannot be read is told, and leaves the list; where it is all there is, that is the failure. */
+static enum st read_images(struct images *images, const struct run_facts *f, uint8_t **planes)
 {
     enum st s = ST_OK;
     size_t size = (size_t)f->channels * (size_t)f->width * (size_t)f->height;
-    TRY(NEW(*planes, n * size));
-    for (uint32_t i = 0; i < n; i++)
-        TRY(read_image(path[i], f, *planes + i * size));
+    uint32_t all = images->n;
+    TRY(NEW(*planes, all * size));
+    images->n = 0;
+    for (uint32_t i = 0; i < all; i++) {
+        enum st one = read_image(images->path[i], f, *planes + images->n * size);
+        if (one == ST_OK)
+            images->path[images->n++] = images->path[i];
+        else if (one == ST_INPUT && all > 1)
+            note("%s", st_message());
+        else
+            TRY(one);
+    }
+    images->bad = all - images->n;
 out:
     return s;
 }
@@ -129,9 +140,9 @@ static enum st print_json(const char *image, const struct run_facts *f, const fl
     rank(p, f->class_count, best);
     json_t *all = json_object();
     for (int c = 0; c < f->class_count; c++)
-        json_object_set_new(all, f->class_name[c], json_real((double)p[c]));
-    json_t *one = json_pack("{s:s, s:i, s:s, s:o}", "image", image, "class", best[0], "name", f->class_name[best[0]],
-                            "probabilities", all);
+        json_put(&all, f->class_name[c], json_real((double)p[c]));
+    json_t *one = json_pack("{s:o, s:i, s:s, s:o}", "image", json_foreign(image), "class", best[0], "name",
+                            f->class_name[best[0]], "probabilities", all);
     return json_print(one);
 }
 
@@ -156,12 +167,14 @@ static enum st run(int argc, char **argv)
         return ST_OK;
     TRY(run_facts_read(positional[0], &facts));
     TRY(find_images(positional + 1, &images));
+    TRY(read_images(&images, &facts, &pictures.pixels));
     pictures.n = images.n;
-    TRY(read_images(images.path, images.n, &facts, &pictures.pixels));
     TRY(NEW(pictures.labels, pictures.n));
     TRY(NEW(probability, pictures.n * (size_t)facts.class_count));
-    TRY(device_open(devices, &hold));
-    TRY(predict(&facts, positional[0], hold.device, &pictures, probability));
+    if (pictures.n) {
+        TRY(device_open(devices, &hold));
+        TRY(predict(&facts, positional[0], hold.device, &pictures, probability));
+    }
     for (uint32_t i = 0; i < pictures.n; i++) {
         const float *p = probability + (size_t)i * (size_t)facts.class_count;
         if (json)
@@ -169,6 +182,8 @@ static enum st run(int argc, char **argv)
         else
             print_human(images.path[i], &facts, p);
     }
+    if (images.bad)
+        TRY(st_fail(ST_INPUT, "%u of %u pictures could not be read", images.bad, images.bad + images.n));
 out:
     device_close(&hold);
     mem_free(probability);

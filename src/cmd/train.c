@@ -10,12 +10,13 @@
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-/* JSON is UTF-8, file names and comments may be anything. */
-static enum st check_utf8(const char *what, const char *text)
+/* JSON is UTF-8, file names and comments may be anything; what a resumed run reads again has to be exact. */
+static enum st check_utf8(const char *what, const char *text, bool show)
 {
-    json_t *value = json_string(text);
-    json_decref(value);
-    return value ? ST_OK : st_fail(ST_INPUT, "%s is not UTF-8 text", what);
+    int n = 1;
+    for (const char *at = text; *at && n; at += n)
+        utf8_at(at, &n);
+    return n ? ST_OK : st_fail(ST_INPUT, show ? "%s is not UTF-8 text: %s" : "%s is not UTF-8 text", what, text);
 }
 
 /* What run.json will say, from the wishes and the data. */
@@ -40,16 +41,14 @@ static enum st gather_facts(struct session *c, const struct wishes *w)
     f->class_count = c->net->classes;
     f->scaling.channels = c->set->c;
     data_moments(c->set, f->scaling.mean, f->scaling.deviation);
-    enum st s = check_utf8("the name of the net", f->net_origin);
-    for (int i = 0; i < f->class_count && s == ST_OK; i++) {
+    enum st s = check_utf8("the name of the net", f->net_origin, true);
+    for (int i = 0; i < f->class_count; i++)
         f->class_name[i] = c->set->class_name[i];
-        s = check_utf8("the name of a class folder", f->class_name[i]);
-    }
     if (s == ST_OK)
-        s = check_utf8(f->net_origin, f->net_text);
+        s = check_utf8(f->net_origin, f->net_text, false);
     if (s == ST_OK && f->devices)
-        s = check_utf8("--devices", f->devices);
-    return s != ST_OK ? s : check_utf8("--data", f->data);
+        s = check_utf8("--devices", f->devices, true);
+    return s != ST_OK ? s : check_utf8("--data", f->data, true);
 }
 
 static enum st open_data(struct session *c, const char *data, uint32_t limit, uint32_t validation, uint64_t seed)

@@ -31,7 +31,7 @@ struct tree {
     size_t deeper;              /* folders beside them: likewise */
     char *train, *test; /* folders of class folders; test NULL: every sixth of train */
     bool stands_in;     /* test is not called so */
-    char **class_name;
+    char **class_name, *shown_name[DATA_CLASSES_MAX]; /* as the disk has it; where that is no UTF-8, with \xff */
     size_t classes;
     struct pile train_pile[DATA_CLASSES_MAX], test_pile[DATA_CLASSES_MAX]; /* test: empty where it lacks a class */
 };
@@ -210,6 +210,23 @@ out:
     return s;
 }
 
+/* The name of a class as all others see it. */
+static enum st show_class(struct tree *t, size_t k)
+{
+    enum st s = ST_OK;
+    struct text name = {0};
+    text_add_foreign(&name, t->class_name[k]);
+    TRY(text_status(&name));
+    if (name.len >= DATA_CLASS_NAME_MAX)
+        TRY(st_fail(ST_INPUT, "%s, the name of a class, has %zu bytes, more than the %d allowed",
+                    t->train_pile[k].folder, name.len, DATA_CLASS_NAME_MAX - 1));
+    if (!(t->shown_name[k] = arena_copy(&t->arena, name.s, name.len)))
+        TRY(ST_MEMORY);
+out:
+    text_free(&name);
+    return s;
+}
+
 static enum st find_train_piles(struct tree *t, bool *found)
 {
     enum st s = ST_OK;
@@ -224,9 +241,7 @@ static enum st find_train_piles(struct tree *t, bool *found)
         TRY(st_fail(ST_INPUT, "%s holds 1 folder, one a class; allowed are 2 to %d", t->train, DATA_CLASSES_MAX));
     for (size_t k = 0; k < t->classes; k++) {
         TRY(check_pile(&t->train_pile[k]));
-        if (strlen(t->class_name[k]) >= DATA_CLASS_NAME_MAX)
-            TRY(st_fail(ST_INPUT, "%s, the name of a class, has %zu bytes, more than the %d allowed",
-                        t->train_pile[k].folder, strlen(t->class_name[k]), DATA_CLASS_NAME_MAX - 1));
+        TRY(show_class(t, k));
     }
 out:
     return s;
@@ -375,7 +390,7 @@ static enum st fill(const struct tree *t, const char *folder, struct data_set *s
     TRY(read_split(&test, set, &set->test));
     for (size_t k = 0; k < DATA_CLASSES_MAX; k++)
         if (k < t->classes)
-            snprintf(set->class_name[k], DATA_CLASS_NAME_MAX, "%s", t->class_name[k]);
+            snprintf(set->class_name[k], DATA_CLASS_NAME_MAX, "%s", t->shown_name[k]);
         else
             snprintf(set->class_name[k], DATA_CLASS_NAME_MAX, "output %zu", k);
     if (t->stands_in)

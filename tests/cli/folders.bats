@@ -131,7 +131,55 @@ END
         train 'input 1x6x7; dense 2; loss softmax' --data both
     mv both/train/b both/train/$'\xe9'
     rm -r both/test/b
-    refused 'the name of a class folder is not UTF-8 text' train "$SMALL" --data both
+    mv both "$(printf 'b\xe9')"
+    refused '--data is not UTF-8 text: b\xe9' train "$SMALL" --data "$(printf 'b\xe9')"
+}
+
+@test "names that are no UTF-8 come escaped in JSON" {
+    local e9=$'\xe9'
+    sixes photos/train/a "photos/train/$e9" "photos/test/$e9"
+    good train "$SMALL" --data photos --epochs 1 --out "run$e9"
+    [ "$(tr -d '\n' <"run$e9/run.json" | json 'd[0]["data"]["classes"]')" = "['a', '\\\\xe9']" ]
+    good predict "run$e9" "photos/test/$e9/1.png" --json
+    [ "$(json 'd[0]["image"], sorted(d[0]["probabilities"])' <<<"$output")" = \
+        "('photos/test/\\\\xe9/1.png', ['\\\\xe9', 'a'])" ]
+    good eval "run$e9" --json
+    [ "$(json 'd[0]["run"], d[0]["split"], d[0]["samples"]' <<<"$output")" = "('run\\\\xe9', 'test', 6)" ]
+}
+
+@test "eval on each part of the data" {
+    sixes photos/train/a photos/train/b photos/test/a
+    png photos/test/a/7.png
+    good train "$SMALL" --data photos --epochs 1 --limit 10 --validation 3 --out run
+    local split
+    for split in train validation test all; do
+        "$CLUTCH" eval run --split $split --json >>parts
+    done
+    [ "$(json '[(e["split"], e["samples"]) for e in d]' <parts)" = \
+        "[('train', 7), ('validation', 3), ('test', 7), ('all', 17)]" ]
+    [ "$(json 'abs(sum(e["samples"] * e[e["split"] + "_loss"] for e in d[:3]) / 17 - d[3]["all_loss"]) < 1e-6' \
+        <parts)" = True ]
+    [ "$(cat run/metrics.jsonl parts | json 'all(d[0][k + "_accuracy"] == e[k + "_accuracy"]
+        for k, e in (("validation", d[2]), ("test", d[3])))')" = True ]
+    good eval run --data photos --split train # as other data: all of it
+    [[ $output == 'run on the training set of photos: accuracy '*' (12 samples)' ]]
+    refused_late '--split validation: photos has no samples for that' eval run --data photos --split validation
+    refused "unknown --split 'tests'; did you mean 'test'? known: train, validation, test, all" eval run --split tests
+}
+
+@test "predict goes on after what it cannot read" {
+    trained run
+    python3 "$(tree tests/cli/digit.py)" b.png 28 28
+    : >a.png
+    printf '\xff\xd8\xff\xe0' >c.png
+    run --separate-stderr "$CLUTCH" predict run . nowhere.png --json
+    [ "$status" = 2 ]
+    [ "$(json '[e["image"] for e in d]' <<<"$output")" = "['./b.png']" ]
+    [ "$(complaints)" = 'clutch: cannot read ./a.png: it is empty
+clutch: cannot read ./c.png: it is a JPEG, not a PNG
+clutch: cannot open nowhere.png: No such file or directory
+clutch predict: 3 of 4 pictures could not be read' ]
+    refused 'cannot read a.png: it is empty' predict run a.png
 }
 
 @test "folders that predict refuses" {
@@ -140,8 +188,6 @@ END
     png small/1.png
     refused 'no PNG in folder empty' predict run empty
     refused 'small/1.png is 6 pixels wide and 6 high; the run takes 28 and 28' predict run small
-    echo 'no picture at all' >small/0.png
-    refused 'cannot read small/0.png: it is not a PNG' predict run small
     python3 "$(tree tests/cli/digit.py)" good.png 28 28
     mkdir many
     python3 -c 'import os

@@ -210,11 +210,8 @@ of 4 steps" train --resume run
     python3 "$(tree tests/cli/digit.py)" small.png 28 27
     refused 'small.png is 28 pixels wide and 27 high; the run takes 28 and 28' predict run small.png
     python3 "$(tree tests/cli/digit.py)" good.png 28 28
-    refused 'small.png is 28 pixels wide and 27 high; the run takes 28 and 28' predict run good.png small.png
     head -c 60 good.png >cut.png
     refused 'cannot read cut.png: it is cut short or damaged (read beyond end of data)' predict run cut.png
     echo 'no picture at all' >text.png
     refused 'cannot read text.png: it is not a PNG' predict run text.png
-    refused 'cannot read ./cut.png: it is cut short or damaged (read beyond end of data)' \
-        predict run . # the first of that folder
 }

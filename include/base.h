@@ -175,6 +175,8 @@ enum file_kind { FILE_NONE, FILE_REGULAR, FILE_FOLDER, FILE_LINK, FILE_OTHER };
 enum file_kind file_kind(const char *path); /* a link counts as a link */
 bool dir_exists(const char *path);
 MUST_USE enum st dir_check_writable(const char *path); /* ST_INPUT where no file can be made in it */
+/* The path from the root, without links; false where there is nothing. */
+bool file_absolute(const char *path, char *out, size_t size);
 MUST_USE enum st dir_make(const char *path); /* with parents, as mkdir -p */
 MUST_USE enum st dir_make_new(const char *path, bool *made); /* without parents; *made: it was not there before */
 void dir_remove_empty(const char *path); /* leaves a folder with anything in it */

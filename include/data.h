@@ -61,6 +61,10 @@ MUST_USE enum st data_hold_out(struct data_set *set, uint32_t limit, uint32_t va
  * deviation 1. mean, deviation: (C) */
 void data_moments(const struct data_set *set, double *mean, double *deviation);
 
+/* Tells data apart without reading all of it: a hash of all labels of the training split, and of pixels here and
+ * there. */
+uint64_t data_fingerprint(const struct data_set *set);
+
 /* The order of one epoch: a permutation of 0..n-1 that depends on seed and epoch alone. order: (n) */
 void data_order(uint64_t seed, uint32_t epoch, uint32_t n, uint32_t *order);
 

@@ -1,8 +1,10 @@
 /* The one door to files: read, replaced whole, appended to, cut, removed; the clock, and a hash for file names. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +127,12 @@ enum file_kind file_kind(const char *path)
         return FILE_NONE;
     return S_ISREG(info.st_mode) ? FILE_REGULAR : S_ISDIR(info.st_mode) ? FILE_FOLDER
            : S_ISLNK(info.st_mode) ? FILE_LINK : FILE_OTHER;
+}
+
+bool file_absolute(const char *path, char *out, size_t size)
+{
+    char all[PATH_MAX];
+    return realpath(path, all) && (size_t)snprintf(out, size, "%s", all) < size;
 }
 
 /* ---- single steps of writing: each a fault point, with a kill point before and behind it ------------------------- */

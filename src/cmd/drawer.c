@@ -32,6 +32,7 @@ struct drawer {
     const char *folder;
     const struct run_facts *facts;
     int every; /* epochs */
+    int epoch; /* the last one that it was told of */
 };
 
 /* ---- the thread -------------------------------------------------------------------------------------------------- */
@@ -100,11 +101,11 @@ static void work(void *user)
 /* ---- its owner --------------------------------------------------------------------------------------------------- */
 
 /* `must`: not to be left out. */
-static enum st take(struct drawer *d, struct train *t, bool must)
+static enum st take(struct drawer *d, struct train *t, bool must, bool last)
 {
     enum st s = ST_OK;
     int epoch = train_epochs_done(t);
-    struct frame f = {.epoch = epoch, .last = epoch == d->facts->options.epochs};
+    struct frame f = {.epoch = epoch, .last = last};
     monitor_enter(d->monitor);
     while (must && d->waiting == d->most)
         monitor_wait(d->monitor);
@@ -144,7 +145,7 @@ enum st drawer_open(const char *folder, const struct run_facts *f, struct train 
     TRY(monitor_open(&d->monitor));
     TRY(thread_start(work, d, &d->thread));
     if (train_epochs_done(t) == 0)
-        TRY(take(d, t, true));
+        TRY(take(d, t, true, false));
     *out = d;
     d = NULL;
 out:
@@ -152,13 +153,13 @@ out:
     return s;
 }
 
-enum st drawer_epoch(struct drawer *d, struct train *t)
+enum st drawer_epoch(struct drawer *d, struct train *t, bool last)
 {
     if (!d)
         return ST_OK;
     int epoch = train_epochs_done(t);
-    bool last = epoch == d->facts->options.epochs;
-    return last || epoch % d->every == 0 ? take(d, t, last) : ST_OK;
+    d->epoch = epoch;
+    return last || epoch % d->every == 0 ? take(d, t, last, last) : ST_OK;
 }
 
 static void stop(struct drawer *d)
@@ -209,7 +210,7 @@ void drawer_finish(struct drawer *d, bool quiet)
     if (!d)
         return;
     const char *folder = d->folder;
-    int epoch = d->facts->options.epochs; /* a run that ends well has trained them all */
+    int epoch = d->epoch;
     drawer_close(d);
     TRY(run_facts_read(folder, &f)); /* as it was written, which is what the page shows */
     TRY(draw_rest(folder, &f, epoch, quiet));

@@ -222,10 +222,29 @@ MUST_USE enum st json_word(const json_t *object, const char *key, const char **o
 
 /* ---- runs: what run.json keeps, so that a run can be repeated, evaluated, and gone on with ----------------------- */
 
+/* What a run does otherwise from a step on: it was resumed with another --epochs or --lr, or brought back from
+ * divergence. */
+struct run_change {
+    uint64_t step;
+    int epochs;
+    double lr;
+};
+enum { RUN_CHANGES_MAX = 256, RUN_KEEP_MAX = 1000, CHECKPOINT_MINUTES = 10, CHECKPOINT_MINUTES_MAX = 100000 };
+
 struct run_facts {
-    json_t *json; /* holds the strings below */
+    json_t *json;    /* of a run.json that was read; holds the strings below. NULL: they belong to others */
+    json_t *written; /* as it was written; NULL: it was not */
     const char *net_text, *net_origin, *data;
-    struct train_options options;
+    const char *data_path;       /* the folder or files that `data` meant, absolute; NULL: drawn, or not known */
+    uint32_t samples;            /* to train on; 0: not known */
+    char fingerprint[17];        /* of those: data_fingerprint() in hexadecimal; "": not known */
+    struct train_options first;  /* as the run began */
+    struct train_options options; /* in force: with the changes so far */
+    struct run_change change[RUN_CHANGES_MAX]; /* in the order of their steps */
+    int change_count;
+    int patience, keep;          /* epochs without a better one, 0: any; checkpoints to keep */
+    double checkpoint_minutes;   /* between two within an epoch; 0: none */
+    bool restore;                /* on divergence, else the run stops */
     struct train_scaling scaling;
     int channels, height, width; /* of the pictures */
     int class_count;
@@ -238,8 +257,13 @@ struct run_facts {
     int on[PLAN_MODULES_MAX];      /* device of each module, among those of `devices` */
 };
 
-MUST_USE enum st run_facts_write(const char *folder, const struct run_facts *f, struct train *t,
-                                 const struct nn_net *net);
+/* `f` keeps what was written. */
+MUST_USE enum st run_facts_write(const char *folder, struct run_facts *f, struct train *t, const struct nn_net *net);
+/* One more change, put into force and written. */
+MUST_USE enum st run_facts_change(const char *folder, struct run_facts *f, const struct run_change *change);
+/* Where to read the data: where it was, wherever the program is started; as it was typed where that is not there any
+ * more. */
+const char *run_facts_data(const struct run_facts *f);
 MUST_USE enum st run_facts_read(const char *folder, struct run_facts *out);
 /* The run's net, which must fit what else run.json says. */
 MUST_USE enum st run_facts_net(const char *folder, const struct run_facts *f, struct nn_net **out);
@@ -248,10 +272,16 @@ void run_facts_free(struct run_facts *f);
 /* Weights of the net that trains, and in the file's header what it takes to use them elsewhere: "shape" of a picture,
  * "mean" and "deviation" of its channels, "classes", as JSON, "net", the layers as text, and "clutch", the version. */
 MUST_USE enum st model_write(const char *path, const struct run_facts *f, const struct nn_net *net, struct train *t);
+/* The same from a checkpoint, where the file is not already that; *written: it was not. */
+MUST_USE enum st model_write_again(const char *path, const struct run_facts *f, const struct nn_net *net,
+                                   const char *checkpoint, bool *written);
 
 /* The lines of a run's metrics.jsonl, as an array; those that are no JSON are passed over, for a run may be writing
  * one. None where there is no such file. Caller decrefs. */
 MUST_USE enum st metrics_read(const char *run, json_t **lines);
+/* The whole lines of the first `step` steps alone; *bytes: of the file up to their end, behind which it tells of steps
+ * that a resumed run takes again. */
+MUST_USE enum st metrics_read_until(const char *run, int64_t step, json_t **lines, size_t *bytes);
 /* A number of the last line; 0 where there is none. */
 double metrics_last(const json_t *lines, const char *name);
 

@@ -42,35 +42,64 @@ static enum st add_classes(struct header *h, const struct run_facts *f)
     return add_json(h, "classes", all);
 }
 
-static enum st save(struct train *t, const char *path, const struct header *h)
+/* As the keys and values one behind another that writers take. */
+static enum st list_pairs(const struct header *h, const char *pairs[2 * ENTRIES + 1])
 {
     enum st s = ST_OK;
-    const char *pairs[2 * ENTRIES + 1] = {0};
     for (int i = 0; i < h->n; i++) {
         TRY(text_status(&h->value[i]));
         pairs[2 * i] = h->key[i];
         pairs[2 * i + 1] = h->value[i].s;
     }
-    TRY(train_save(t, path, pairs));
+    pairs[2 * h->n] = NULL;
 out:
     return s;
 }
 
 /* Nothing of when and where: the same training gives the same bytes. */
+static enum st fill(struct header *h, const struct run_facts *f, const struct nn_net *net)
+{
+    enum st s = ST_OK;
+    text_add(entry(h, "format"), "pt"); /* as the reference implementation's own writer says */
+    text_add(entry(h, "clutch"), "%s", cmd_version());
+    nn_net_write(net, entry(h, "net"));
+    TRY(add_json(h, "shape", json_pack("[i, i, i]", f->channels, f->height, f->width)));
+    TRY(add_numbers(h, "mean", f->scaling.mean, f->channels));
+    TRY(add_numbers(h, "deviation", f->scaling.deviation, f->channels));
+    TRY(add_classes(h, f));
+out:
+    return s;
+}
+
+static void header_free(struct header *h)
+{
+    for (int i = 0; i < h->n; i++)
+        text_free(&h->value[i]);
+}
+
 enum st model_write(const char *path, const struct run_facts *f, const struct nn_net *net, struct train *t)
 {
     enum st s = ST_OK;
     struct header h = {0};
-    text_add(entry(&h, "format"), "pt"); /* as the reference implementation's own writer says */
-    text_add(entry(&h, "clutch"), "%s", cmd_version());
-    nn_net_write(net, entry(&h, "net"));
-    TRY(add_json(&h, "shape", json_pack("[i, i, i]", f->channels, f->height, f->width)));
-    TRY(add_numbers(&h, "mean", f->scaling.mean, f->channels));
-    TRY(add_numbers(&h, "deviation", f->scaling.deviation, f->channels));
-    TRY(add_classes(&h, f));
-    TRY(save(t, path, &h));
+    const char *pairs[2 * ENTRIES + 1];
+    TRY(fill(&h, f, net));
+    TRY(list_pairs(&h, pairs));
+    TRY(train_save(t, path, pairs));
 out:
-    for (int i = 0; i < h.n; i++)
-        text_free(&h.value[i]);
+    header_free(&h);
+    return s;
+}
+
+enum st model_write_again(const char *path, const struct run_facts *f, const struct nn_net *net, const char *checkpoint,
+                          bool *written)
+{
+    enum st s = ST_OK;
+    struct header h = {0};
+    const char *pairs[2 * ENTRIES + 1];
+    TRY(fill(&h, f, net));
+    TRY(list_pairs(&h, pairs));
+    TRY(train_checkpoint_extract(checkpoint, false, path, pairs, written));
+out:
+    header_free(&h);
     return s;
 }

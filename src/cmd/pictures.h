@@ -145,9 +145,9 @@ enum { DRAWER_CHOOSES = INT32_MIN };
  * weights, which would fill disks, the first and the last alone; 0: nothing, and *out is NULL. WAITS. */
 MUST_USE enum st drawer_open(const char *folder, const struct run_facts *f, struct train *t, int every,
                              struct drawer **out);
-/* After an epoch: hands over the weights where it is time. Where the thread's queue is full, this frame is left out and
- * counted, but for the last. WAITS. Accepts NULL. */
-MUST_USE enum st drawer_epoch(struct drawer *d, struct train *t);
+/* After an epoch, the run's `last` one or not: hands over the weights where it is time. Where the thread's queue is
+ * full, this frame is left out and counted, but for the last. WAITS. Accepts NULL. */
+MUST_USE enum st drawer_epoch(struct drawer *d, struct train *t, bool last);
 /* Waits until all frames are drawn, and frees. Accepts NULL. */
 void drawer_close(struct drawer *d);
 /* The same, and then draws all that needs neither data nor a device, with the page; says so unless `quiet`. */

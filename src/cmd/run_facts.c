@@ -1,21 +1,26 @@
 /* run.json: everything needed to repeat a run, to evaluate what it learned, and to go on with it. */
 #include "inside.h"
 
+#include <float.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 enum { RUN_JSON_BYTES_MAX = 1 << 24, SIDE_MAX = 4096 };
 
+/* As the run began. */
 static json_t *options_json(const struct run_facts *f)
 {
-    const struct train_options *o = &f->options;
+    const struct train_options *o = &f->first;
     json_t *all = json_pack("{s:i, s:i, s:s, s:s, s:f, s:f, s:b, s:f, s:f, s:I, s:b}", "epochs", o->epochs, "batch",
                             o->batch, "optimizer", o->optimizer, "schedule", o->schedule, "lr", o->lr, "momentum",
                             o->momentum, "nesterov", (int)o->nesterov, "weight_decay", o->weight_decay, "warmup",
                             o->warmup, "seed", (json_int_t)o->seed, "stream", (int)o->stream);
-    json_t *more = json_pack("{s:s?, s:s?, s:b, s:i}", "devices", f->devices, "couple", f->couple, "lockstep",
-                             (int)f->lockstep, "queue", f->queue);
+    json_t *more = json_pack("{s:s?, s:s?, s:b, s:i, s:i, s:i, s:f, s:s}", "devices", f->devices, "couple", f->couple,
+                             "lockstep", (int)f->lockstep, "queue", f->queue, "patience", f->patience, "keep", f->keep,
+                             "checkpoint_every", f->checkpoint_minutes, "on_divergence",
+                             f->restore ? "restore" : "stop");
     if (!all || !more || json_object_update(all, more) != 0) {
         json_decref(all);
         all = NULL;
@@ -50,16 +55,29 @@ static json_t *data_json(const struct run_facts *f)
     }
     for (int k = 0; k < f->class_count; k++)
         json_array_append_new(names, json_string(f->class_name[k]));
-    return json_pack("{s:s, s:[i, i, i], s:o, s:o, s:o, s:I, s:I}", "data", f->data, "shape", f->channels, f->height,
-                     f->width, "mean", mean, "deviation", deviation, "classes", names, "limit", (json_int_t)f->limit,
-                     "validation", (json_int_t)f->validation);
+    return json_pack("{s:s, s:s?, s:[i, i, i], s:o, s:o, s:o, s:I, s:I, s:I, s:s}", "data", f->data, "path",
+                     f->data_path, "shape", f->channels, f->height, f->width, "mean", mean, "deviation", deviation,
+                     "classes", names, "limit", (json_int_t)f->limit, "validation", (json_int_t)f->validation,
+                     "samples", (json_int_t)f->samples, "fingerprint", f->fingerprint);
 }
 
-enum st run_facts_write(const char *folder, const struct run_facts *f, struct train *t, const struct nn_net *net)
+static enum st write_root(const char *folder, const json_t *root)
 {
     enum st s = ST_OK;
-    char path[PATH_MAX], when[32];
+    char path[PATH_MAX];
     struct text text = {0};
+    TRY(json_text(root, JSON_INDENT(2), &text));
+    TRY(store_path(folder, "run.json", path, sizeof path));
+    TRY(file_write(path, text.s, text.len));
+out:
+    text_free(&text);
+    return s;
+}
+
+enum st run_facts_write(const char *folder, struct run_facts *f, struct train *t, const struct nn_net *net)
+{
+    enum st s = ST_OK;
+    char when[32];
     time_t now = time(NULL);
     struct tm utc;
     strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
@@ -68,12 +86,41 @@ enum st run_facts_write(const char *folder, const struct run_facts *f, struct tr
                              (json_int_t)nn_net_params(net), "data", data_json(f), "options", options_json(f),
                              "modules", modules_json(f, t));
     TRY(json_check(root));
-    TRY(json_text(root, JSON_INDENT(2), &text));
-    TRY(store_path(folder, "run.json", path, sizeof path));
-    TRY(file_write(path, text.s, text.len));
+    TRY(write_root(folder, root));
+    f->written = root;
+    root = NULL;
 out:
     json_decref(root);
-    text_free(&text);
+    return s;
+}
+
+/* ---- changes ----------------------------------------------------------------------------------------------------- */
+
+static void put_in_force(struct run_facts *f, const struct run_change *change)
+{
+    f->options.epochs = change->epochs;
+    f->options.lr = change->lr;
+}
+
+enum st run_facts_change(const char *folder, struct run_facts *f, const struct run_change *change)
+{
+    enum st s = ST_OK;
+    json_t *root = f->written ? f->written : f->json, *all = json_object_get(root, "changes");
+    if (f->change_count == RUN_CHANGES_MAX)
+        TRY(st_fail(ST_INPUT, "%s was changed %d times, which is the most a run keeps", folder, RUN_CHANGES_MAX));
+    if (!all) {
+        all = json_array();
+        TRY(json_check(all));
+        if (json_object_set_new(root, "changes", all) != 0)
+            TRY(json_check(NULL));
+    }
+    if (json_array_append_new(all, json_pack("{s:I, s:i, s:f}", "step", (json_int_t)change->step, "epochs",
+                                             change->epochs, "lr", change->lr)) != 0)
+        TRY(json_check(NULL));
+    TRY(write_root(folder, root));
+    f->change[f->change_count++] = *change;
+    put_in_force(f, change);
+out:
     return s;
 }
 
@@ -107,24 +154,82 @@ static enum st read_data(const json_t *data, struct run_facts *f)
     return ST_OK;
 }
 
-static enum st read_options(json_t *options, struct train_options *o)
+static enum st read_name(const json_t *options, const char *key, char out[NN_WORD_MAX])
 {
-    const char *optimizer, *schedule;
-    int nesterov, stream;
-    json_int_t seed;
-    json_error_t error;
+    const char *word;
+    enum st s = json_word(options, key, &word);
+    if (s == ST_OK && snprintf(out, NN_WORD_MAX, "%s", word) >= NN_WORD_MAX)
+        s = st_fail(ST_INPUT, "%s '%s' is unknown", key, word);
+    return s;
+}
+
+static enum st read_options(const json_t *options, struct train_options *o)
+{
+    enum st s = ST_OK;
+    int64_t epochs, batch, seed;
     *o = train_defaults();
-    if (json_unpack_ex(options, &error, 0, "{s:i, s:i, s:s, s:s, s:F, s:F, s:b, s:F, s:F, s:I, s:b}", "epochs",
-                       &o->epochs, "batch", &o->batch, "optimizer", &optimizer, "schedule", &schedule, "lr", &o->lr,
-                       "momentum", &o->momentum, "nesterov", &nesterov, "weight_decay", &o->weight_decay, "warmup",
-                       &o->warmup, "seed", &seed, "stream", &stream) != 0)
-        return st_fail(ST_INPUT, "options: %s", error.text);
-    snprintf(o->optimizer, sizeof o->optimizer, "%s", optimizer);
-    snprintf(o->schedule, sizeof o->schedule, "%s", schedule);
-    o->nesterov = nesterov;
-    o->stream = stream;
+    TRY(json_whole(options, "epochs", 1, 100000, &epochs));
+    TRY(json_whole(options, "batch", 1, 65536, &batch));
+    TRY(json_whole(options, "seed", 0, INT64_MAX, &seed));
+    TRY(read_name(options, "optimizer", o->optimizer));
+    TRY(read_name(options, "schedule", o->schedule));
+    TRY(json_real_in(options, "lr", 0, DBL_MAX, &o->lr));
+    TRY(json_real_in(options, "momentum", 0, DBL_MAX, &o->momentum));
+    TRY(json_real_in(options, "weight_decay", 0, DBL_MAX, &o->weight_decay));
+    TRY(json_real_in(options, "warmup", 0, DBL_MAX, &o->warmup));
+    TRY(json_flag(options, "nesterov", &o->nesterov));
+    TRY(json_flag(options, "stream", &o->stream));
+    o->epochs = (int)epochs;
+    o->batch = (int)batch;
     o->seed = (uint64_t)seed;
-    return train_check_options(o);
+    TRY(train_check_options(o));
+out:
+    return s;
+}
+
+/* How the run is kept; runs of before there was such a choice kept what the defaults say. */
+static enum st read_keeping(const json_t *options, struct run_facts *f)
+{
+    enum st s = ST_OK;
+    int64_t patience = 0, keep = 1;
+    const char *on_divergence = "stop";
+    f->checkpoint_minutes = CHECKPOINT_MINUTES;
+    if (json_object_get(options, "patience"))
+        TRY(json_whole(options, "patience", 0, 100000, &patience));
+    if (json_object_get(options, "keep"))
+        TRY(json_whole(options, "keep", 1, RUN_KEEP_MAX, &keep));
+    if (json_object_get(options, "checkpoint_every"))
+        TRY(json_real_in(options, "checkpoint_every", 0, CHECKPOINT_MINUTES_MAX, &f->checkpoint_minutes));
+    if (json_object_get(options, "on_divergence"))
+        TRY(json_word(options, "on_divergence", &on_divergence));
+    f->patience = (int)patience;
+    f->keep = (int)keep;
+    f->restore = strcmp(on_divergence, "restore") == 0;
+out:
+    return s;
+}
+
+static enum st read_changes(const json_t *root, struct run_facts *f)
+{
+    enum st s = ST_OK;
+    const json_t *all = json_object_get(root, "changes");
+    for (size_t k = 0; k < json_array_size(all); k++) {
+        const json_t *one = json_array_get(all, k);
+        int64_t step, epochs;
+        struct run_change change;
+        if (k == RUN_CHANGES_MAX)
+            TRY(st_fail(ST_INPUT, "%zu changes, %d at most", json_array_size(all), RUN_CHANGES_MAX));
+        TRY(json_whole(one, "step", 0, INT64_MAX, &step));
+        TRY(json_whole(one, "epochs", 1, 100000, &epochs));
+        TRY(json_real_in(one, "lr", 0, DBL_MAX, &change.lr));
+        change.step = (uint64_t)step;
+        change.epochs = (int)epochs;
+        put_in_force(f, &change);
+        f->change[f->change_count++] = change;
+    }
+    TRY(train_check_options(&f->options));
+out:
+    return st_context(s, "changes");
 }
 
 /* A text that may be missing or null. */
@@ -132,7 +237,7 @@ static enum st read_word(const json_t *options, const char *name, const char **o
 {
     const json_t *word = json_object_get(options, name);
     *out = json_string_value(word);
-    return *out || !word || json_is_null(word) ? ST_OK : st_fail(ST_INPUT, "options: %s is no text", name);
+    return *out || !word || json_is_null(word) ? ST_OK : st_fail(ST_INPUT, "%s is no text", name);
 }
 
 /* What runs in modules have besides; older runs do not. */
@@ -140,14 +245,14 @@ static enum st read_modules(json_t *root, json_t *options, struct run_facts *f)
 {
     enum st s = ST_OK;
     json_t *modules = json_object_get(root, "modules");
-    int lockstep = 0;
-    json_error_t error;
-    f->queue = TRAIN_QUEUE;
+    int64_t queue = TRAIN_QUEUE;
     TRY(read_word(options, "devices", &f->devices));
     TRY(read_word(options, "couple", &f->couple));
-    if (json_unpack_ex(options, &error, 0, "{s?:b, s?:i}", "lockstep", &lockstep, "queue", &f->queue) != 0)
-        TRY(st_fail(ST_INPUT, "options: %s", error.text));
-    f->lockstep = lockstep;
+    if (json_object_get(options, "lockstep"))
+        TRY(json_flag(options, "lockstep", &f->lockstep));
+    if (json_object_get(options, "queue"))
+        TRY(json_whole(options, "queue", 1, TRAIN_QUEUE_MAX, &queue));
+    f->queue = (int)queue;
     for (size_t k = 0; k < json_array_size(modules) && k < PLAN_MODULES_MAX; k++) {
         const json_t *place = json_object_get(json_array_get(modules, k), "place");
         if (!json_is_integer(place) || json_integer_value(place) < 0 || json_integer_value(place) >= PLAN_DEVICES_MAX)
@@ -159,22 +264,44 @@ out:
     return s;
 }
 
+/* Where the data was, how much of it there is, which it is; runs of before there were such do not say. */
+static enum st read_source(const json_t *data, struct run_facts *f)
+{
+    enum st s = ST_OK;
+    int64_t samples = 0;
+    const char *fingerprint = NULL;
+    TRY(json_word(data, "data", &f->data));
+    TRY(read_word(data, "path", &f->data_path));
+    TRY(read_word(data, "fingerprint", &fingerprint));
+    if (json_object_get(data, "samples"))
+        TRY(json_whole(data, "samples", 0, UINT32_MAX, &samples));
+    f->samples = (uint32_t)samples;
+    snprintf(f->fingerprint, sizeof f->fingerprint, "%s", fingerprint ? fingerprint : "");
+out:
+    return s;
+}
+
 static enum st read_root(json_t *root, struct run_facts *f)
 {
     enum st s = ST_OK;
     json_t *data, *options;
-    json_int_t limit, validation;
     json_error_t error;
+    int64_t limit, validation;
     if (json_unpack_ex(root, &error, 0, "{s:{s:s, s:s}, s:o, s:o}", "net", "origin", &f->net_origin, "text",
                        &f->net_text, "data", &data, "options", &options) != 0 ||
-        json_unpack_ex(data, &error, 0, "{s:s, s:[i, i, i], s:I, s:I}", "data", &f->data, "shape", &f->channels,
-                       &f->height, &f->width, "limit", &limit, "validation", &validation) != 0)
+        json_unpack_ex(data, &error, 0, "{s:[i, i, i]}", "shape", &f->channels, &f->height, &f->width) != 0)
         TRY(st_fail(ST_INPUT, "%s", error.text));
+    TRY(json_whole(data, "limit", 0, UINT32_MAX, &limit));
+    TRY(json_whole(data, "validation", 0, UINT32_MAX, &validation));
     f->limit = (uint32_t)limit;
     f->validation = (uint32_t)validation;
+    TRY(read_source(data, f));
     TRY(read_data(data, f));
-    TRY(read_options(options, &f->options));
-    TRY(read_modules(root, options, f));
+    TRY(st_context(read_options(options, &f->first), "options"));
+    f->options = f->first;
+    TRY(st_context(read_keeping(options, f), "options"));
+    TRY(st_context(read_modules(root, options, f), "options"));
+    TRY(read_changes(root, f));
 out:
     return s;
 }
@@ -217,8 +344,14 @@ out:
     return st_context(s, "%s/run.json", folder);
 }
 
+const char *run_facts_data(const struct run_facts *f)
+{
+    return f->data_path && file_exists(f->data_path) ? f->data_path : f->data;
+}
+
 void run_facts_free(struct run_facts *f)
 {
     json_decref(f->json);
+    json_decref(f->written);
     *f = (struct run_facts){0};
 }

@@ -32,6 +32,13 @@ static enum st check_wishes(const struct arg_list *l, struct wishes *w)
     TRY(args_check("--validation", w->validation, 0, UINT32_MAX));
     if (w->draw_every != DRAWER_CHOOSES)
         TRY(args_check("--draw-every", w->draw_every, 0, 100000));
+    TRY(args_check("--patience", w->patience, 0, 100000));
+    TRY(args_check("--keep", w->keep, 1, RUN_KEEP_MAX));
+    if (!(w->checkpoint_minutes >= 0 && w->checkpoint_minutes <= CHECKPOINT_MINUTES_MAX))
+        TRY(st_fail(ST_INPUT, "--checkpoint-every is %g, must be from 0 to %d", w->checkpoint_minutes,
+                    CHECKPOINT_MINUTES_MAX));
+    if (strcmp(w->on_divergence, "stop") != 0 && strcmp(w->on_divergence, "restore") != 0)
+        TRY(st_fail(ST_INPUT, "--on-divergence '%s' is unknown; known: stop, restore", w->on_divergence));
     o->epochs = (int)w->epochs;
     o->batch = (int)w->batch;
     o->seed = (uint64_t)w->seed;
@@ -44,30 +51,77 @@ out:
     return s;
 }
 
-static enum st check_resume(const struct arg_list *l, const char *net)
+/* Only what stands in `allowed` may be given beside `mode`. */
+static enum st check_beside(const struct arg_list *l, const char *mode, const char *const *allowed, size_t n)
 {
-    static const char *const allowed[] = {"--resume", "--devices", "--draw-every", "--json"};
-    if (net)
-        return st_fail(ST_INPUT, "--resume takes no NET: the run folder says which");
-    for (int k = 0; k < l->n; k++) {
-        bool good = !(l->given >> k & 1);
-        for (size_t i = 0; i < COUNT_OF(allowed); i++)
+    struct text words = {0};
+    enum st s = ST_OK;
+    for (int k = 0; k < l->n && s == ST_OK; k++) {
+        bool good = !(l->given >> k & 1) || strcmp(l->args[k].name, mode) == 0;
+        for (size_t i = 0; i < n; i++)
             good = good || strcmp(allowed[i], l->args[k].name) == 0;
-        if (!good)
-            return st_fail(ST_INPUT,
-                           "--resume goes on with what the run folder says: it takes --devices, --draw-every and "
-                           "--json, not %s",
-                           l->args[k].name);
+        if (good)
+            continue;
+        for (size_t i = 0; i < n; i++)
+            text_add(&words, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " and ", allowed[i]);
+        s = st_fail(ST_INPUT, "%s goes by what the run folder says: it takes %s, not %s", mode,
+                    words.failed ? "?" : words.s, l->args[k].name);
     }
+    text_free(&words);
+    return s;
+}
+
+static enum st check_mode(const struct arg_list *l, const struct wishes *w)
+{
+    static const char *const resume[] = {"--devices", "--data", "--epochs", "--lr", "--patience", "--keep",
+                                         "--checkpoint-every", "--on-divergence", "--draw-every", "--json"};
+    static const char *const repeat[] = {"--data", "--out", "--force", "--draw-every", "--json"};
+    const char *mode = w->resume ? "--resume" : w->repeat ? "--repeat" : NULL;
+    if (mode && w->net)
+        return st_fail(ST_INPUT, "%s takes no NET: the run folder says which", mode);
+    if (w->resume)
+        return check_beside(l, mode, resume, COUNT_OF(resume));
+    if (w->repeat)
+        return check_beside(l, mode, repeat, COUNT_OF(repeat));
+    if (!w->net || !w->data)
+        return st_fail(ST_INPUT, "%s is missing; usage: clutch %s", w->net ? "--data" : "NET", l->usage);
     return ST_OK;
+}
+
+/* What --resume may change of what the run folder says. */
+static void note_given(const struct arg_list *l, struct wishes *w)
+{
+    w->given.epochs = args_given(l, "--epochs");
+    w->given.lr = args_given(l, "--lr");
+    w->given.patience = args_given(l, "--patience");
+    w->given.keep = args_given(l, "--keep");
+    w->given.checkpoint = args_given(l, "--checkpoint-every");
+    w->given.divergence = args_given(l, "--on-divergence");
+}
+
+static enum st take_arguments(const struct arg_list *l, struct wishes *w)
+{
+    enum st s = ST_OK;
+    w->net = l->positional[0];
+    TRY(check_mode(l, w));
+    note_given(l, w);
+    TRY(check_wishes(l, w));
+out:
+    return s;
+}
+
+static struct wishes defaults(void)
+{
+    struct train_options d = train_defaults();
+    return (struct wishes){.epochs = d.epochs, .batch = d.batch, .seed = (int64_t)d.seed, .optimizer = "adam",
+                           .schedule = "cosine", .queue = TRAIN_QUEUE, .draw_every = DRAWER_CHOOSES, .keep = 1,
+                           .checkpoint_minutes = CHECKPOINT_MINUTES, .on_divergence = "stop", .options = d};
 }
 
 enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
 {
-    struct train_options d = train_defaults();
     const char *positional[2] = {0};
-    *w = (struct wishes){.epochs = d.epochs, .batch = d.batch, .seed = (int64_t)d.seed, .optimizer = "adam",
-                         .schedule = "cosine", .queue = TRAIN_QUEUE, .draw_every = DRAWER_CHOOSES, .options = d};
+    *w = defaults();
     struct train_options *o = &w->options;
     const struct arg args[] = {
         {"--data", ARG_TEXT, &w->data, "DATA",
@@ -97,7 +151,17 @@ enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
         {"--out", ARG_TEXT, &w->out, "DIR", "run folder (runs/NAME-001, -002, ...)"},
         {"--force", ARG_FLAG, &w->force, NULL, "overwrite a run folder"},
         {"--resume", ARG_TEXT, &w->resume, "DIR",
-         "go on with an interrupted run; only --devices, --draw-every and --json beside"},
+         "go on with an interrupted run, or, with more --epochs, with a finished one; --data, --lr, --devices, "
+         "--patience, --keep, --checkpoint-every, --on-divergence, --draw-every and --json may stand beside"},
+        {"--repeat", ARG_TEXT, &w->repeat, "DIR",
+         "train anew what a run folder says, into another; --data, --out, --force, --draw-every and --json beside"},
+        {"--checkpoint-every", ARG_REAL, &w->checkpoint_minutes, "MIN",
+         "minutes between checkpoints within an epoch; 0: at its end alone (10)"},
+        {"--keep", ARG_WHOLE, &w->keep, "K", "checkpoints of the last K epochs stay (1)"},
+        {"--patience", ARG_WHOLE, &w->patience, "N",
+         "end after N epochs without a better accuracy, of validation or else of testing; 0: never (0)"},
+        {"--on-divergence", ARG_TEXT, &w->on_divergence, "WHAT",
+         "where the loss is not finite or absurd: stop, or restore the last checkpoint and halve the rate (stop)"},
         {"--limit", ARG_WHOLE, &w->limit, "N", "train on the first N samples (all)"},
         {"--validation", ARG_WHOLE, &w->validation, "N", "hold N training samples out, and report on them (0)"},
         {"--stream", ARG_FLAG, &o->stream, NULL, "keep the pictures in host memory even where they fit the device"},
@@ -108,17 +172,7 @@ enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
     };
     struct arg_list list = {.usage = "train NET --data DATA [options]   (NET: a file, or the net as a string)",
                             .args = args, .n = COUNT_OF(args), .least = 0, .most = 1, .positional = positional};
-    enum st s = ST_OK;
-    TRY(args_parse(&list, argc, argv));
+    enum st s = args_parse(&list, argc, argv);
     *help = list.help;
-    if (list.help)
-        return ST_OK;
-    w->net = positional[0];
-    if (w->resume)
-        TRY(check_resume(&list, w->net));
-    else if (!w->net || !w->data)
-        TRY(st_fail(ST_INPUT, "%s is missing; usage: clutch %s", w->net ? "--data" : "NET", list.usage));
-    TRY(check_wishes(&list, w));
-out:
-    return s;
+    return s != ST_OK || list.help ? s : take_arguments(&list, w);
 }

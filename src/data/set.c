@@ -259,6 +259,17 @@ void data_moments(const struct data_set *set, double *mean, double *deviation)
     }
 }
 
+uint64_t data_fingerprint(const struct data_set *set)
+{
+    enum { PIECES = 1024, PIECE = 1024 };
+    const struct data_split *split = &set->train;
+    size_t bytes = split->n * (size_t)set->c * (size_t)set->h * (size_t)set->w, step = bytes / PIECES;
+    uint64_t h = hash_bytes(HASH_START, split->labels, split->n);
+    for (size_t i = 0; i < PIECES && step; i++)
+        h = hash_bytes(h, split->pixels + i * step, step < PIECE ? step : PIECE);
+    return step ? h : hash_bytes(h, split->pixels, bytes);
+}
+
 void data_order(uint64_t seed, uint32_t epoch, uint32_t n, uint32_t *order)
 {
     struct rng r;

@@ -146,10 +146,15 @@ spoiled()
     touch picture.png
     spoiled '"net": {' '"net": ' 'run/run.json:5: '"'}' expected near ':'"
     spoiled '"data": {' '"dota": {' 'run/run.json: Object item not found: data'
-    spoiled '"seed": 1' '"seed": "one"' 'run/run.json: options: Expected integer, got string'
-    spoiled '"batch": 128' '"batch": 0' 'run/run.json: --batch is 0, must be from 1 to 65536'
+    spoiled '"seed": 1' '"seed": "one"' 'run/run.json: options: seed is no whole number'
+    spoiled '"batch": 128' '"batch": 4294967424' \
+        'run/run.json: options: batch is 4294967424, must be from 1 to 65536'
+    spoiled '"queue": 4' '"queue": 0' 'run/run.json: options: queue is 0, must be from 1 to 1024'
+    spoiled '"limit": 300' '"limit": -1' 'run/run.json: limit is -1, must be from 0 to 4294967295'
+    spoiled '"lr": 0.001' '"lr": "much"' 'run/run.json: options: lr is no number'
+    spoiled '"batch": 128' '"batch": 0' 'run/run.json: options: batch is 0, must be from 1 to 65536'
     spoiled '"optimizer": "adam"' '"optimizer": "lion"' \
-        "run/run.json: unknown --optimizer 'lion'; known: adam, adamw, sgd"
+        "run/run.json: options: unknown --optimizer 'lion'; known: adam, adamw, sgd"
     spoiled '  28,' '  0,' 'run/run.json: shape has a side of 0, must be from 1 to 4096'
     spoiled '"deviation": \[' '"deviation": [0, ' 'run/run.json: means, deviations or classes do not fit'
 }
@@ -169,14 +174,17 @@ of 10 classes"
     refused_late 'tensor 0.weight of run/model.safetensors is F32 [16, 784], needed is F32 [17, 784]' \
         predict run picture.png
     refused_late 'tensor 0.weight of run/checkpoint.safetensors is F32 [16, 784], needed is F32 [17, 784]' \
-        train --resume run
+        train --resume run --epochs 2
     sed 's/"limit": 300/"limit": 500/' good.json >run/run.json
-    refused_late "run/checkpoint.safetensors is of another run: it holds epoch 1 and step 3; this run has 1 epochs \
-of 4 steps" train --resume run
+    refused_late 'digits has 500 samples to train on, the run began with 300' train --resume run --epochs 2
+    sed 's/"limit": 300/"limit": 500/; s/"samples": 300/"samples": 0/; s/"fingerprint": ".*"/"fingerprint": ""/' \
+        good.json >run/run.json
+    refused_late "run/checkpoint.safetensors is of another run: it holds epoch 1 and step 3; this run has 2 epochs \
+of 4 steps" train --resume run --epochs 2
     sed 's/"data": "digits"/"data": "nowhere"/' good.json >run/run.json
     message="unknown data set 'nowhere'; known: fashion-mnist, mnist, digits; or give a folder"
     refused "$message" eval run
-    refused "$message" train --resume run
+    refused "$message" train --resume run --epochs 2
     idx_folder data
     cp good.json run/run.json
     refused 'net: the input is 1x28x28, but the pictures of data are 1x6x6' eval run --data data

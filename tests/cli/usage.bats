@@ -92,13 +92,21 @@ END
 }
 
 @test "what --resume does not go with" {
-    local with='--resume goes on with what the run folder says: it takes --devices, --draw-every and --json, not'
+    local with='--resume goes by what the run folder says: it takes --devices, --data, --epochs, --lr, --patience, '\
+'--keep, --checkpoint-every, --on-divergence, --draw-every and --json, not'
     refused '--resume takes no NET: the run folder says which' train "$NET" --resume run
-    refused "$with --data" train --resume run --data digits
-    refused "$with --epochs" train --resume run --epochs 10
-    refused "$with --lr" train --lr=0.1 --resume run --json
+    refused "$with --batch" train --resume run --batch 10
+    refused "$with --seed" train --seed=1 --resume run --json
     refused "$with --out" train --resume run --out other
     refused "$with --force" train --resume run --force
+    with='--repeat goes by what the run folder says: it takes --data, --out, --force, --draw-every and --json, not'
+    refused '--repeat takes no NET: the run folder says which' train "$NET" --repeat run
+    refused "$with --epochs" train --repeat run --epochs 3
+    refused "$with --lockstep" train --repeat run --lockstep
+    refused "--on-divergence 'pray' is unknown; known: stop, restore" train "$NET" --data digits --on-divergence pray
+    refused '--checkpoint-every is -1, must be from 0 to 100000' train "$NET" --data digits --checkpoint-every -1
+    refused '--keep is 0, must be from 1 to 1000' train "$NET" --data digits --keep 0
+    refused '--patience is -3, must be from 0 to 100000' train "$NET" --data digits --patience -3
 }
 
 @test "devices, as text and as JSON" {

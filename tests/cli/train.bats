@@ -117,7 +117,7 @@ or a --warmup" ]]
     for i in 1 2 3; do
         good train small.net --data data --epochs 1
     done
-    good train "$TINY" --data ./data/ --epochs 1 --force
+    good train "$TINY" --data ./data/ --epochs 1
     [ "$(echo runs/*)" = 'runs/net-001 runs/small-001 runs/small-002 runs/small-003' ]
     [[ $output == *'run folder: runs/net-001' ]]
     bits_equal runs/small-001/model.safetensors runs/small-003/model.safetensors

@@ -15,6 +15,7 @@ MID = 'dense 24; relu'
 TOP = 'dense 16; tanh; dense 10; loss softmax'
 SIZE = ('--limit', '1600', '--validation', '200', '--batch', '20')
 HALVES = ('--devices', '0:0/2', '--lockstep')
+OFTEN = ('--checkpoint-every', '0.0005', '--keep', '2')  # several within an epoch, where the clock says
 # all cuts and places are given, so that nothing is measured
 THREE = ('--devices', 'virtual:3@1', '--lockstep')
 
@@ -33,6 +34,8 @@ MODES = {
     'drawn': (f'{LOW}; {MID}; {TOP}', ('--draw-every', '1'), 4),
     'sgd': (f'{LOW}; {MID}; {TOP}', ('--draw-every', '0', '--optimizer', 'sgd', '--lr', '0.05', '--warmup', '1.5',
                                      '--stream'), 6),
+    'one-often': (f'{LOW}; {MID}; {TOP}', OFTEN + ('--draw-every', '0'), 6),
+    'csg-often': (cut('csg'), HALVES + OFTEN + ('--draw-every', '0'), 6),
     'csg': (cut('csg'), HALVES + ('--draw-every', '0'), 6),
     'csg-drawn': (cut('csg hidden=1'), HALVES + ('--draw-every', '2'), 4),
     'sg': (cut('sg p=0.7'), HALVES + ('--draw-every', '0'), 6),
@@ -90,6 +93,7 @@ class Ended:
 def hear_signals():
     """A process that was started in the background may ignore these, and hands that on to what it starts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended too
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
@@ -102,6 +106,9 @@ def run(words, env=None, disturb=None, limit=300):
             if disturb:
                 disturb(process)
             out, err = process.communicate(timeout=limit)
+        except KeyboardInterrupt:
+            process.kill()
+            raise
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()

@@ -140,6 +140,10 @@ door 'files are opened, made and removed in src/base' "$word($files|f?truncate|t
 door 'print and exit in src/cmd' \
     "$word(stdout|stderr|((v?printf|puts|putchar|perror|exit|_exit|_Exit|quick_exit|abort|assert) *\())" \
     'src/cmd/|src/main\.c:'
+out='[12]|STD(OUT|ERR)_FILENO'
+printing='(v?f?printf|fputs|puts|f?putc|putchar|putc_unlocked|putchar_unlocked|perror|fwrite) *\('
+door 'what is printed goes through src/cmd/terminal.c' "$word($printing|(write|v?dprintf) *\( *($out) *,)" \
+    'src/cmd/terminal\.c:'
 
 # ---- code ----------------------------------------------------------------------------------------------------------
 

@@ -75,18 +75,16 @@ out:
     return s;
 }
 
-/* The last `keep` checkpoints stay, the newest counted in. */
-static enum st keep_checkpoints(const struct session *c)
+/* The last `keep` checkpoints stay: `checkpoint`, which is that behind epoch `done`, and those before it. */
+static enum st keep_checkpoints(const struct session *c, const char *checkpoint, int done)
 {
     enum st s = ST_OK;
     struct arena arena = {0};
-    int done = train_epochs_done(c->train), *epoch, n;
-    char name[64], path[PATH_MAX], kept[PATH_MAX];
-    if (c->facts.keep > 1) {
-        TRY(store_path(c->folder, "checkpoint.safetensors", path, sizeof path));
-        TRY(store_path(c->folder, kept_name(done, name, sizeof name), kept, sizeof kept));
-        TRY(file_link(path, kept));
-    }
+    int *epoch, n;
+    char name[64], kept[PATH_MAX];
+    TRY(store_path(c->folder, kept_name(done, name, sizeof name), kept, sizeof kept));
+    if (c->facts.keep > 1 && strcmp(checkpoint, kept) != 0)
+        TRY(file_link(checkpoint, kept));
     TRY(list_kept(c, &arena, &epoch, &n));
     for (int i = 0; i < n; i++)
         if (epoch[i] <= done - c->facts.keep) {
@@ -116,7 +114,7 @@ enum st session_save(struct session *c, const char *metrics, double accuracy)
     TRY(store_path(c->folder, "checkpoint.safetensors", path, sizeof path));
     TRY(train_save_checkpoint(c->train, path));
     if (metrics)
-        TRY(keep_checkpoints(c));
+        TRY(keep_checkpoints(c, path, train_epochs_done(c->train)));
     TRY(store_path(c->folder, "model.safetensors", path, sizeof path));
     TRY(model_write(path, &c->facts, c->net, c->train));
     if (metrics && c->best_epoch == train_epochs_done(c->train)) {
@@ -139,17 +137,21 @@ static double held_accuracy(const json_t *line)
     return json_number_value(validation ? validation : json_object_get(line, "test_accuracy"));
 }
 
-/* The lines of the first `step` steps tell which epoch is the best; *bytes: up to their end. */
-static enum st read_best(struct session *c, int64_t step, size_t *bytes)
+/* The lines of the first `step` steps tell which epoch is the best; *bytes: up to their end; *epoch: that which ends
+ * there, 0 where none does. */
+static enum st read_best(struct session *c, int64_t step, size_t *bytes, int *epoch)
 {
     enum st s = ST_OK;
     json_t *lines = NULL;
     TRY(metrics_read_until(c->folder, step, &lines, bytes));
-    c->best_epoch = 0;
+    c->best_epoch = *epoch = 0;
     for (size_t i = 0; i < json_array_size(lines); i++) {
         const json_t *line = json_array_get(lines, i);
-        note_epoch(c, (int)json_integer_value(json_object_get(line, "epoch")),
-                   (uint64_t)json_integer_value(json_object_get(line, "step")), held_accuracy(line));
+        int number = (int)json_integer_value(json_object_get(line, "epoch"));
+        json_int_t end = json_integer_value(json_object_get(line, "step"));
+        note_epoch(c, number, (uint64_t)end, held_accuracy(line));
+        if (end == step)
+            *epoch = number;
     }
 out:
     json_decref(lines);
@@ -183,8 +185,11 @@ static enum st bring_files(struct session *c, const char *checkpoint, int64_t st
 {
     enum st s = ST_OK;
     size_t bytes;
-    TRY(read_best(c, step, &bytes));
+    int ended;
+    TRY(read_best(c, step, &bytes, &ended));
     TRY(store_run_metrics_keep(c->run, bytes));
+    if (ended)
+        TRY(keep_checkpoints(c, checkpoint, ended));
     TRY(make_again(c, checkpoint, MODEL));
     TRY(make_again(c, checkpoint, COUPLINGS));
     if (c->best_epoch && c->best_step == (uint64_t)step)
@@ -237,8 +242,9 @@ enum st session_look(struct session *c, int64_t *epoch, int64_t *step)
     enum st s = ST_OK;
     char path[PATH_MAX];
     size_t bytes;
+    int ended;
     TRY(find_checkpoint(c, path, epoch, step));
-    TRY(read_best(c, *step, &bytes));
+    TRY(read_best(c, *step, &bytes, &ended));
 out:
     return s;
 }

@@ -222,11 +222,11 @@ MUST_USE enum st json_word(const json_t *object, const char *key, const char **o
 
 /* ---- runs: what run.json keeps, so that a run can be repeated, evaluated, and gone on with ----------------------- */
 
-/* What a run does otherwise from a step on: it was resumed with another --epochs or --lr, or brought back from
- * divergence. */
+/* What a run does otherwise from a step on: it was resumed with another --epochs, --lr or --patience, or brought back
+ * from divergence. */
 struct run_change {
     uint64_t step;
-    int epochs;
+    int epochs, patience;
     double lr;
 };
 enum { RUN_CHANGES_MAX = 256, RUN_KEEP_MAX = 1000, CHECKPOINT_MINUTES = 10, CHECKPOINT_MINUTES_MAX = 100000 };
@@ -239,6 +239,7 @@ struct run_facts {
     uint32_t samples;            /* to train on; 0: not known */
     char fingerprint[17];        /* of those: data_fingerprint() in hexadecimal; "": not known */
     struct train_options first;  /* as the run began */
+    int first_patience;          /* likewise */
     struct train_options options; /* in force: with the changes so far */
     struct run_change change[RUN_CHANGES_MAX]; /* in the order of their steps */
     int change_count;

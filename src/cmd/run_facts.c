@@ -18,7 +18,8 @@ static json_t *options_json(const struct run_facts *f)
                             o->momentum, "nesterov", (int)o->nesterov, "weight_decay", o->weight_decay, "warmup",
                             o->warmup, "seed", (json_int_t)o->seed, "stream", (int)o->stream);
     json_t *more = json_pack("{s:s?, s:s?, s:b, s:i, s:i, s:i, s:f, s:s}", "devices", f->devices, "couple", f->couple,
-                             "lockstep", (int)f->lockstep, "queue", f->queue, "patience", f->patience, "keep", f->keep,
+                             "lockstep", (int)f->lockstep, "queue", f->queue, "patience", f->first_patience,
+                             "keep", f->keep,
                              "checkpoint_every", f->checkpoint_minutes, "on_divergence",
                              f->restore ? "restore" : "stop");
     if (!all || !more || json_object_update(all, more) != 0) {
@@ -100,6 +101,7 @@ static void put_in_force(struct run_facts *f, const struct run_change *change)
 {
     f->options.epochs = change->epochs;
     f->options.lr = change->lr;
+    f->patience = change->patience;
 }
 
 enum st run_facts_change(const char *folder, struct run_facts *f, const struct run_change *change)
@@ -114,8 +116,8 @@ enum st run_facts_change(const char *folder, struct run_facts *f, const struct r
         if (json_object_set_new(root, "changes", all) != 0)
             TRY(json_check(NULL));
     }
-    if (json_array_append_new(all, json_pack("{s:I, s:i, s:f}", "step", (json_int_t)change->step, "epochs",
-                                             change->epochs, "lr", change->lr)) != 0)
+    if (json_array_append_new(all, json_pack("{s:I, s:i, s:i, s:f}", "step", (json_int_t)change->step, "epochs",
+                                             change->epochs, "patience", change->patience, "lr", change->lr)) != 0)
         TRY(json_check(NULL));
     TRY(write_root(folder, root));
     f->change[f->change_count++] = *change;
@@ -202,7 +204,7 @@ static enum st read_keeping(const json_t *options, struct run_facts *f)
         TRY(json_real_in(options, "checkpoint_every", 0, CHECKPOINT_MINUTES_MAX, &f->checkpoint_minutes));
     if (json_object_get(options, "on_divergence"))
         TRY(json_word(options, "on_divergence", &on_divergence));
-    f->patience = (int)patience;
+    f->patience = f->first_patience = (int)patience;
     f->keep = (int)keep;
     f->restore = strcmp(on_divergence, "restore") == 0;
 out:
@@ -215,15 +217,17 @@ static enum st read_changes(const json_t *root, struct run_facts *f)
     const json_t *all = json_object_get(root, "changes");
     for (size_t k = 0; k < json_array_size(all); k++) {
         const json_t *one = json_array_get(all, k);
-        int64_t step, epochs;
+        int64_t step, epochs, patience;
         struct run_change change;
         if (k == RUN_CHANGES_MAX)
             TRY(st_fail(ST_INPUT, "%zu changes, %d at most", json_array_size(all), RUN_CHANGES_MAX));
         TRY(json_whole(one, "step", 0, INT64_MAX, &step));
         TRY(json_whole(one, "epochs", 1, 100000, &epochs));
+        TRY(json_whole(one, "patience", 0, 100000, &patience));
         TRY(json_real_in(one, "lr", 0, DBL_MAX, &change.lr));
         change.step = (uint64_t)step;
         change.epochs = (int)epochs;
+        change.patience = (int)patience;
         put_in_force(f, &change);
         f->change[f->change_count++] = change;
     }

@@ -139,6 +139,7 @@ static enum st some_steps(struct session *c)
     struct train_watch watch = {.progress = show_progress, .pause = wants_pause, .user = c};
     TRY(make_changes(c));
     TRY(train_epoch_run(c->train, &watch, &e));
+    TRY(make_changes(c)); /* there may be more epochs than this one then */
     TRY(e.whole ? end_epoch(c, &e) : session_save(c, NULL, 0));
 out:
     return s == ST_NUMERIC ? session_restore(c) : s;

@@ -274,7 +274,7 @@ enum st session_restore(struct session *c)
         return st_fail(ST_NUMERIC, "%s; the run was brought back, and its rate halved, %d times", why, RESTORES_MAX);
     TRY(session_reopen(c));
     TRY(session_load(c));
-    struct run_change change = {train_steps_done(c->train), f->options.epochs, f->options.lr / 2};
+    struct run_change change = {train_steps_done(c->train), f->options.epochs, f->patience, f->options.lr / 2};
     TRY(run_facts_change(c->folder, f, &change));
     note("%s; back to step %llu, and on with half the rate, %g", why, (unsigned long long)change.step, change.lr);
 out:

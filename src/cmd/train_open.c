@@ -38,7 +38,7 @@ static enum st gather_facts(struct session *c, const struct wishes *w)
     f->samples = c->set->train.n;
     show_fingerprint(c->set, f->fingerprint);
     f->options = f->first = w->options;
-    f->patience = (int)w->patience;
+    f->patience = f->first_patience = (int)w->patience;
     f->keep = (int)w->keep;
     f->checkpoint_minutes = w->checkpoint_minutes;
     f->restore = strcmp(w->on_divergence, "restore") == 0;
@@ -188,7 +188,7 @@ enum st session_repeat(struct session *c, const struct wishes *w)
     all.queue = f->queue;
     all.limit = f->limit;
     all.validation = f->validation;
-    all.patience = f->patience;
+    all.patience = f->first_patience;
     all.keep = f->keep;
     all.checkpoint_minutes = f->checkpoint_minutes;
     all.on_divergence = "stop"; /* what brought the run back then is among its changes */
@@ -206,20 +206,21 @@ static enum st take_wishes(struct session *c, const struct wishes *w, int64_t ep
 {
     enum st s = ST_OK;
     struct run_facts *f = &c->facts;
-    if (w->given.patience)
-        f->patience = (int)w->patience;
     if (w->given.keep)
         f->keep = (int)w->keep;
     if (w->given.checkpoint)
         f->checkpoint_minutes = w->checkpoint_minutes;
     if (w->given.divergence)
         f->restore = strcmp(w->on_divergence, "restore") == 0;
-    *change = (struct run_change){.step = (uint64_t)step, .epochs = f->options.epochs, .lr = f->options.lr};
+    *change = (struct run_change){.step = (uint64_t)step, .epochs = f->options.epochs, .patience = f->patience,
+                                  .lr = f->options.lr};
     if (w->given.epochs)
         change->epochs = w->options.epochs;
     if (w->given.lr)
         change->lr = w->options.lr;
-    *changed = change->epochs != f->options.epochs || change->lr != f->options.lr;
+    if (w->given.patience)
+        change->patience = (int)w->patience;
+    *changed = change->epochs != f->options.epochs || change->lr != f->options.lr || change->patience != f->patience;
     if (change->epochs < epoch)
         TRY(st_fail(ST_INPUT, "--epochs is %d, but %lld of %d are done; allowed are %lld and more", change->epochs,
                     (long long)epoch, f->options.epochs, (long long)epoch + 1));
@@ -290,6 +291,7 @@ enum st session_resume(struct session *c, const struct wishes *w, bool *finished
     TRY(take_wishes(c, w, epoch, step, &change, &changed));
     f->options.epochs = change.epochs;
     f->options.lr = change.lr;
+    f->patience = change.patience;
     *finished = session_ends_after(c, epoch);
     if (*finished) {
         c->done = (int)epoch;
@@ -300,7 +302,7 @@ enum st session_resume(struct session *c, const struct wishes *w, bool *finished
     TRY(session_load(c));
     if (changed) /* now that the run can go on */
         TRY(run_facts_change(c->folder, f, &change));
-    if (changed && !c->json)
+    if (changed && !c->json && (change.epochs != before.epochs || change.lr != before.lr))
         show_change(c, &before);
     if (!c->json)
         output("resume: %s, %lld of %d epochs are done\n", c->folder, (long long)epoch, f->options.epochs);

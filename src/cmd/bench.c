@@ -55,9 +55,9 @@ out:
 
 enum st bench_row(const struct bench *b, json_t *row)
 {
-    json_object_set_new(row, "device", json_string(ocl_device_label(b->device)));
-    json_object_set_new(row, "driver", json_string(ocl_device_facts(b->device)->driver));
-    json_object_set_new(row, "clutch", json_string(cmd_version()));
+    json_put(&row, "device", json_foreign(ocl_device_label(b->device)));
+    json_put(&row, "driver", json_foreign(ocl_device_facts(b->device)->driver));
+    json_put(&row, "clutch", json_string(cmd_version()));
     return json_print(row);
 }
 

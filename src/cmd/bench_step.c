@@ -88,12 +88,12 @@ static enum st total_row(const struct bench *b, const struct train_profile *p, c
                             sum->launches, "kernels_us", sum->ns * 1e-3, "between_us", p->between_ns * 1e-3,
                             "outside_us", p->outside_ns * 1e-3, "traced_us", p->traced_ns * 1e-3, "accounted",
                             (sum->ns + p->between_ns) / p->traced_ns, "traced_steps", p->steps);
-    json_t *more = json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "net", b->net, "other_us",
-                             sum->other_ns * 1e-3,
-                             "other_bound_us", sum->other_bound_ns * 1e-3, "launch_us", best->launch * 1e6,
-                             "peak_gflops", best->peak.flops * 1e-9, "peak_gbytes", best->peak.bytes * 1e-9,
-                             "wall_us_best", p->wall_ns * 1e-3, "wall_us_median", p->median_ns * 1e-3,
-                             "samples_per_second_best", b->batch / p->wall_ns * 1e9, "wall_launches", p->launches);
+    json_t *more = json_pack("{s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "net", json_foreign(b->net),
+                             "other_us", sum->other_ns * 1e-3, "other_bound_us", sum->other_bound_ns * 1e-3,
+                             "launch_us", best->launch * 1e6, "peak_gflops", best->peak.flops * 1e-9, "peak_gbytes",
+                             best->peak.bytes * 1e-9, "wall_us_best", p->wall_ns * 1e-3, "wall_us_median",
+                             p->median_ns * 1e-3, "samples_per_second_best", b->batch / p->wall_ns * 1e9,
+                             "wall_launches", p->launches);
     bool whole = row && more && json_object_update(row, more) == 0;
     json_decref(more);
     if (!whole) {

@@ -179,8 +179,8 @@ static json_t *curve(const struct compare_row *r, const double *v)
     for (int k = 0; k < r->seeds; k++) {
         json_t *one = json_array();
         for (int i = 0; i < r->epochs; i++)
-            json_array_append_new(one, json_real(at(r, v, k, i)));
-        json_array_append_new(all, one);
+            json_push(&one, number(at(r, v, k, i)));
+        json_push(&all, one);
     }
     return all;
 }
@@ -190,9 +190,9 @@ static json_t *modules_json(const struct compare_row *r)
     json_t *all = json_array();
     for (int k = 0; k < r->modules; k++) {
         const struct train_module_epoch *m = &r->last[k];
-        json_array_append_new(all, json_pack("{s:o, s:f, s:f, s:f, s:f, s:f}", "busy", number(m->busy), "stale_steps",
-                                             m->stale_steps, "wait_input", m->wait_input, "wait_space", m->wait_space,
-                                             "wait_gradient", m->wait_gradient, "late", m->late));
+        json_push(&all, json_pack("{s:o, s:f, s:f, s:f, s:f, s:f}", "busy", number(m->busy), "stale_steps",
+                                  m->stale_steps, "wait_input", m->wait_input, "wait_space", m->wait_space,
+                                  "wait_gradient", m->wait_gradient, "late", m->late));
     }
     return all;
 }
@@ -210,15 +210,15 @@ static json_t *place_json(const struct compare *c, int k)
 {
     const struct nn_section *s = &c->net->section[k];
     const struct plan_device *d = &c->where.hold.device[c->where.placement.on[k]];
-    return json_pack("{s:i, s:i, s:s, s:i, s:b}", "first", s->first, "layers", s->count, "device", d->label, "place",
-                     c->where.placement.on[k], "emulated", d->emulation.slowness > 0);
+    return json_pack("{s:i, s:i, s:o, s:i, s:b}", "first", s->first, "layers", s->count, "device",
+                     json_foreign(d->label), "place", c->where.placement.on[k], "emulated", d->emulation.slowness > 0);
 }
 
 static json_t *seeds_json(const struct compare *c)
 {
     json_t *all = json_array();
     for (int k = 0; k < c->seeds; k++)
-        json_array_append_new(all, json_integer((json_int_t)c->seed[k]));
+        json_push(&all, json_integer((json_int_t)c->seed[k]));
     return all;
 }
 
@@ -226,17 +226,16 @@ static enum st show_json(const struct compare *c)
 {
     json_t *rows = json_array(), *places = json_array();
     for (int i = 0; i < c->rows; i++)
-        json_array_append_new(rows, row_json(c, &c->row[i]));
+        json_push(&rows, row_json(c, &c->row[i]));
     for (int k = 0; k < c->net->section_count; k++)
-        json_array_append_new(places, place_json(c, k));
-    return json_print(json_pack("{s:s, s:s, s:i, s:s, s:f, s:s, s:i, s:o, s:s, s:f, s:o, s:s, s:o, s:o, s:s}", "net",
-                                c->net->origin, "data", c->set->name, "batch", c->options.batch, "optimizer",
-                                c->options.optimizer, "lr", c->options.lr, "schedule", c->options.schedule, "epochs",
-                                c->options.epochs, "seeds", seeds_json(c), "accuracy_of",
+        json_push(&places, place_json(c, k));
+    return json_print(json_pack("{s:o, s:o, s:i, s:s, s:f, s:s, s:i, s:o, s:s, s:f, s:o, s:o, s:o, s:o, s:s}",
+                                "net", json_foreign(c->net->origin), "data", json_foreign(c->set->name), "batch",
+                                c->options.batch, "optimizer", c->options.optimizer, "lr", c->options.lr, "schedule",
+                                c->options.schedule, "epochs", c->options.epochs, "seeds", seeds_json(c), "accuracy_of",
                                 c->validation ? "validation" : "test", "target_accuracy", target_of(c), "bound",
-                                number(c->bound > 0 ? c->bound : NAN), "single_device",
-                                c->single->label, "modules", places, "rows", rows, "clutch",
-                                cmd_version()));
+                                number(c->bound > 0 ? c->bound : NAN), "single_device", json_foreign(c->single->label),
+                                "modules", places, "rows", rows, "clutch", cmd_version()));
 }
 
 enum st compare_show(const struct compare *c)

@@ -76,42 +76,35 @@ static void print_human(const struct ocl_world *w, const struct ocl_pick *picks,
 
 static json_t *device_json(const struct ocl_facts *f, int parts)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:i}", "name", f->name,
-                     "kind", ocl_kind_name(f->kind), "vendor", f->vendor, "driver", f->driver, "version", f->version,
-                     "compute_units", (json_int_t)f->compute_units, "clock_mhz", (json_int_t)f->clock_mhz,
-                     "vector_width", (json_int_t)f->vector_width, "parts_max", (json_int_t)f->parts_max, "memory_bytes",
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:i}", "name",
+                     json_foreign(f->name), "kind", ocl_kind_name(f->kind), "vendor", json_foreign(f->vendor), "driver",
+                     json_foreign(f->driver), "version", json_foreign(f->version), "compute_units",
+                     (json_int_t)f->compute_units, "clock_mhz", (json_int_t)f->clock_mhz, "vector_width",
+                     (json_int_t)f->vector_width, "parts_max", (json_int_t)f->parts_max, "memory_bytes",
                      (json_int_t)f->memory_bytes, "buffer_bytes_max", (json_int_t)f->buffer_bytes_max, "local_bytes",
                      (json_int_t)f->local_bytes, "available", (int)f->available, "compiler", (int)f->compiler, "parts",
                      parts);
 }
 
-static enum st add_emulated(const struct ocl_world *w, const struct ocl_pick *pick, json_t *devices)
+static json_t *emulated_json(const struct ocl_world *w, const struct ocl_pick *pick)
 {
     const struct ocl_emulation *e = &pick->emulation;
     const struct ocl_facts *f = ocl_facts_at(w, pick->device);
     char id[32], shares[32];
     snprintf(id, sizeof id, "virtual#%d", e->number);
     snprintf(shares, sizeof shares, "%d:%d", f->platform, f->index);
-    json_t *one = json_pack("{s:s, s:b, s:s, s:f, s:f, s:f}", "id", id, "emulated", 1, "shares", shares, "slowness",
-                            e->slowness, "latency_us", e->latency_ns * 1e-3, "megabytes_per_second",
-                            e->bytes_per_ns * 1e3);
-    enum st s = json_check(one);
-    json_array_append_new(devices, one);
-    return s;
+    return json_pack("{s:s, s:b, s:s, s:f, s:f, s:f}", "id", id, "emulated", 1, "shares", shares, "slowness",
+                     e->slowness, "latency_us", e->latency_ns * 1e-3, "megabytes_per_second", e->bytes_per_ns * 1e3);
 }
 
 static enum st print_json(const struct ocl_world *w, const struct ocl_pick *picks, int n)
 {
-    enum st s = ST_OK;
-    struct text line = {0};
-    json_t *root = json_pack("{s:[], s:[]}", "platforms", "devices");
-    TRY(json_check(root));
+    json_t *platforms = json_array(), *devices = json_array();
     for (int p = 0; p < ocl_platform_count(w); p++) {
         const struct ocl_platform_facts *f = ocl_platform_at(w, p);
-        json_t *one = json_pack("{s:i, s:s, s:s, s:s, s:i, s:s}", "platform", p, "name", f->name, "vendor", f->vendor,
-                                "version", f->version, "devices", f->device_count, "problem", f->problem);
-        TRY(json_check(one));
-        json_array_append_new(json_object_get(root, "platforms"), one);
+        json_push(&platforms, json_pack("{s:i, s:o, s:o, s:o, s:i, s:o}", "platform", p, "name", json_foreign(f->name),
+                                        "vendor", json_foreign(f->vendor), "version", json_foreign(f->version),
+                                        "devices", f->device_count, "problem", json_foreign(f->problem)));
     }
     for (int i = 0; i < ocl_device_count(w); i++) {
         const struct ocl_facts *f = ocl_facts_at(w, i);
@@ -121,20 +114,14 @@ static enum st print_json(const struct ocl_world *w, const struct ocl_pick *pick
             continue;
         snprintf(id, sizeof id, "%d:%d", f->platform, f->index);
         json_t *one = device_json(f, parts);
-        TRY(json_check(one));
-        json_object_set_new(one, "id", json_string(id));
-        json_object_set_new(one, "tuned", tuned_json(f));
-        json_array_append_new(json_object_get(root, "devices"), one);
+        json_put(&one, "id", json_string(id));
+        json_put(&one, "tuned", tuned_json(f));
+        json_push(&devices, one);
     }
     for (int i = 0; i < n; i++)
         if (picks[i].emulation.slowness > 0)
-            TRY(add_emulated(w, &picks[i], json_object_get(root, "devices")));
-    TRY(json_line(root, &line));
-    output("%s\n", line.s);
-out:
-    json_decref(root);
-    text_free(&line);
-    return s;
+            json_push(&devices, emulated_json(w, &picks[i]));
+    return json_print(json_pack("{s:o, s:o}", "platforms", platforms, "devices", devices));
 }
 
 static enum st run(int argc, char **argv)

@@ -247,12 +247,11 @@ static json_t *modules_json(const struct placement *p)
     json_t *all = json_array();
     for (int k = 0; k < p->plan.modules; k++) {
         const struct plan_module *m = &p->plan.module[k];
-        json_array_append_new(all, json_pack("{s:i, s:i, s:s, s:i, s:f, s:f, s:f, s:I, s:f}", "first", m->first,
-                                             "last", m->first + m->count - 1, "device",
-                                             p->hold.device[m->device].label, "place", m->device, "compute_ms",
-                                             m->compute_ns * 1e-6, "coupling_ms", m->coupling_ns * 1e-6, "message_ms",
-                                             m->message_ns * 1e-6, "memory_bytes", (json_int_t)m->memory, "busy",
-                                             m->busy));
+        json_push(&all, json_pack("{s:i, s:i, s:o, s:i, s:f, s:f, s:f, s:I, s:f}", "first", m->first, "last",
+                                  m->first + m->count - 1, "device", json_foreign(p->hold.device[m->device].label),
+                                  "place", m->device, "compute_ms", m->compute_ns * 1e-6, "coupling_ms",
+                                  m->coupling_ns * 1e-6, "message_ms", m->message_ns * 1e-6, "memory_bytes",
+                                  (json_int_t)m->memory, "busy", m->busy));
     }
     return all;
 }
@@ -263,11 +262,10 @@ static json_t *devices_json(const struct placement *p)
     for (int d = 0; d < p->hold.n; d++) {
         const struct plan_device *device = &p->hold.device[d];
         double whole = p->costs.whole_ns[d];
-        json_array_append_new(all, json_pack("{s:s, s:b, s:o, s:o}", "device", device->label, "emulated",
-                                             device->emulation.slowness > 0, "slowness",
-                                             device->emulation.slowness > 0 ? json_real(device->emulation.slowness)
-                                                                            : json_null(),
-                                             "whole_net_ms", whole > 0 ? json_real(whole * 1e-6) : json_null()));
+        json_push(&all, json_pack("{s:o, s:b, s:o, s:o}", "device", json_foreign(device->label), "emulated",
+                                  device->emulation.slowness > 0, "slowness",
+                                  device->emulation.slowness > 0 ? json_real(device->emulation.slowness) : json_null(),
+                                  "whole_net_ms", whole > 0 ? json_real(whole * 1e-6) : json_null()));
     }
     return all;
 }
@@ -283,22 +281,22 @@ static json_t *split_json(const struct work *w)
 static json_t *kept_json(const struct plan_kept *kept)
 {
     return json_pack("{s:s, s:o}", "measured", kept->date, "folder",
-                     kept->kept ? json_string(kept->folder) : json_null());
+                     kept->kept ? json_foreign(kept->folder) : json_null());
 }
 
 static enum st tell_json(const struct work *w)
 {
     const struct placement *p = shown(w);
     const struct plan *plan = &p->plan;
-    json_t *best = plan->best_device >= 0 ? json_string(p->hold.device[plan->best_device].label) : json_null();
+    json_t *best = plan->best_device >= 0 ? json_foreign(p->hold.device[plan->best_device].label) : json_null();
     json_t *rates = json_pack("{s:f, s:f, s:f, s:f}", "exact_single", plan->exact_single, "exact", plan->exact,
                               "pipeline", plan->pipeline, "decoupled", plan->decoupled);
-    return json_print(json_pack("{s:s, s:i, s:s, s:o, s:o, s:i, s:o, s:i, s:f, s:o, s:b, s:b, s:o, s:o}", "net",
-                                w->net->origin, "batch", w->options.batch, "optimizer", w->options.optimizer,
-                                "devices", devices_json(p), "modules", modules_json(p), "slowest", plan->slowest,
-                                "steps_per_second", rates, "micro_batches", plan->micro_batches, "bound", plan->bound,
-                                "best_device", best, "single_is_best", plan->single_is_best, "locked", locked(w),
-                                "split", split_json(w), "kept", kept_json(&p->kept)));
+    return json_print(json_pack("{s:o, s:i, s:s, s:o, s:o, s:i, s:o, s:i, s:f, s:o, s:b, s:b, s:o, s:o}", "net",
+                                json_foreign(w->net->origin), "batch", w->options.batch, "optimizer",
+                                w->options.optimizer, "devices", devices_json(p), "modules", modules_json(p), "slowest",
+                                plan->slowest, "steps_per_second", rates, "micro_batches", plan->micro_batches, "bound",
+                                plan->bound, "best_device", best, "single_is_best", plan->single_is_best, "locked",
+                                locked(w), "split", split_json(w), "kept", kept_json(&p->kept)));
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */

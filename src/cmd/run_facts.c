@@ -38,11 +38,11 @@ static json_t *modules_json(const struct run_facts *f, struct train *t)
         const struct ocl_facts *d = ocl_device_facts(ocl_queue_device(mx_queue(m.mx)));
         char words[256];
         json_t *coupling = m.spec ? json_string(sg_spec_show(m.spec, words, sizeof words)) : json_null();
-        json_array_append_new(all, json_pack("{s:s, s:i, s:b, s:s, s:s, s:s, s:s, s:i, s:i, s:o}", "device", m.device,
-                                             "place", f->on[k], "emulated", (int)m.emulated, "version", d->version,
-                                             "driver", d->driver, "gemm", mx_gemm_name(m.mx), "tuning",
-                                             mx_tuning_note(m.mx), "first", m.first, "layers", m.count, "coupling",
-                                             coupling));
+        json_push(&all, json_pack("{s:o, s:i, s:b, s:o, s:o, s:s, s:s, s:i, s:i, s:o}", "device",
+                                  json_foreign(m.device), "place", f->on[k], "emulated", (int)m.emulated, "version",
+                                  json_foreign(d->version), "driver", json_foreign(d->driver), "gemm",
+                                  mx_gemm_name(m.mx), "tuning", mx_tuning_note(m.mx), "first", m.first, "layers",
+                                  m.count, "coupling", coupling));
     }
     return all;
 }
@@ -51,11 +51,11 @@ static json_t *data_json(const struct run_facts *f)
 {
     json_t *mean = json_array(), *deviation = json_array(), *names = json_array();
     for (int k = 0; k < f->channels; k++) {
-        json_array_append_new(mean, json_real(f->scaling.mean[k]));
-        json_array_append_new(deviation, json_real(f->scaling.deviation[k]));
+        json_push(&mean, json_real(f->scaling.mean[k]));
+        json_push(&deviation, json_real(f->scaling.deviation[k]));
     }
     for (int k = 0; k < f->class_count; k++)
-        json_array_append_new(names, json_string(f->class_name[k]));
+        json_push(&names, json_string(f->class_name[k]));
     return json_pack("{s:s, s:s?, s:[i, i, i], s:o, s:o, s:o, s:I, s:I, s:I, s:s}", "data", f->data, "path",
                      f->data_path, "shape", f->channels, f->height, f->width, "mean", mean, "deviation", deviation,
                      "classes", names, "limit", (json_int_t)f->limit, "validation", (json_int_t)f->validation,

@@ -19,21 +19,23 @@ static json_t *modules_json(const struct session *c, const struct train_epoch *e
     for (int k = 0; k < e->modules; k++) {
         const struct train_module_epoch *m = &e->module[k];
         struct train_module facts = train_module_at(c->train, k);
-        json_t *one = json_pack("{s:s, s:o, s:f}", "device", facts.device, "busy", number(m->busy), "stale_steps",
-                                m->stale_steps);
+        json_t *one = json_pack("{s:o, s:o, s:f}", "device", json_foreign(facts.device), "busy", number(m->busy),
+                                "stale_steps", m->stale_steps);
         json_t *more = json_pack("{s:I, s:I, s:I, s:f, s:f, s:f}", "stale_most", (json_int_t)m->stale_most, "updates",
                                  (json_int_t)m->updates, "targets", (json_int_t)m->targets, "wait_input", m->wait_input,
                                  "wait_space", m->wait_space, "wait_gradient", m->wait_gradient);
-        if (e->modules > 1)
-            json_object_update(one, more);
+        if (e->modules > 1 && json_object_update(one, more) != 0) { /* which takes no NULL */
+            json_decref(one);
+            one = NULL;
+        }
         json_decref(more);
         if (facts.emulated)
-            json_object_set_new(one, "late", json_real(m->late));
+            json_put(&one, "late", number(m->late));
         if (facts.spec) {
-            json_object_set_new(one, "cosine", number(c->alignment[k].cosine));
-            json_object_set_new(one, "norm_ratio", number(c->alignment[k].norm_ratio));
+            json_put(&one, "cosine", number(c->alignment[k].cosine));
+            json_put(&one, "norm_ratio", number(c->alignment[k].norm_ratio));
         }
-        json_array_append_new(all, one);
+        json_push(&all, one);
     }
     return all;
 }
@@ -46,15 +48,11 @@ static json_t *metrics_json(const struct session *c, const struct train_epoch *e
                             "train_accuracy", e->train.accuracy, "test_loss", test->loss, "test_accuracy",
                             test->accuracy,
                             "samples_per_second", (double)e->train.samples / e->seconds, "learning_rate", e->rate);
-    if (one && validation->samples) {
-        json_object_set_new(one, "validation_loss", json_real(validation->loss));
-        json_object_set_new(one, "validation_accuracy", json_real(validation->accuracy));
+    if (validation->samples) {
+        json_put(&one, "validation_loss", number(validation->loss));
+        json_put(&one, "validation_accuracy", json_real(validation->accuracy));
     }
-    json_t *modules = modules_json(c, e);
-    if (one && modules)
-        json_object_set_new(one, "modules", modules);
-    else
-        json_decref(modules);
+    json_put(&one, "modules", modules_json(c, e));
     return one;
 }
 

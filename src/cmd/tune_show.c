@@ -123,9 +123,9 @@ static json_t *choices_json(const struct mx_tuning *t)
             continue;
         json_t *row = json_pack("{s:s, s:i, s:i, s:i, s:s, s:f}", "form", mx_form_name(q), "m", q->M, "n", q->N, "k",
                                 q->K, "choice", mx_tuning_text(t, c, text), "gflops", mx_tuning_gflops(t, c, p));
-        if (row && mx_tuning_gflops(t, 0, p) > 0)
-            json_object_set_new(row, "default_gflops", json_real(mx_tuning_gflops(t, 0, p)));
-        json_array_append_new(rows, row);
+        if (mx_tuning_gflops(t, 0, p) > 0)
+            json_put(&row, "default_gflops", json_real(mx_tuning_gflops(t, 0, p)));
+        json_push(&rows, row);
     }
     return rows;
 }
@@ -140,10 +140,10 @@ enum st tune_show_result(const struct tune *w, const struct mx_tuning *t, const 
                mx_tuning_path(t));
         return ST_OK;
     }
-    return json_print(json_pack("{s:s, s:s, s:b, s:f, s:i, s:i, s:i, s:f, s:o}", "device", device, "file",
-                                mx_tuning_path(t), "complete", (int)complete, "seconds", seconds, "candidates", n,
-                                "tried", done, "refused", refused_count(t), "peak_gflops", mx_tuning_peak(t),
-                                "products", choices_json(t)));
+    return json_print(json_pack("{s:s, s:o, s:b, s:f, s:i, s:i, s:i, s:f, s:o}", "device", device, "file",
+                                json_foreign(mx_tuning_path(t)), "complete", (int)complete, "seconds", seconds,
+                                "candidates", n, "tried", done, "refused", refused_count(t), "peak_gflops",
+                                mx_tuning_peak(t), "products", choices_json(t)));
 }
 
 /* ---- clutch devices ---------------------------------------------------------------------------------------------- */

@@ -53,6 +53,12 @@ END
     [ "$(json '"2x slower" in d[0]["best_device"]' <<<"$output")" = True ]
 }
 
+@test "a net in a file whose name is no UTF-8" {
+    echo "$DEEP" >$'a\xff.net'
+    good plan $'a\xff.net' --json
+    [ "$(json 'd[0]["net"]' <<<"$output")" = 'a\xff.net' ]
+}
+
 @test "cuts and places that the net says" {
     good plan "$CUT" --devices virtual:3@2 --json
     sane

@@ -57,7 +57,7 @@ tuned()
     [[ $output == *"(tuned for this device on 20"* ]]
     [ -s "$(tuning)" ]
     good train "$PICTURES" --data data --epochs 1 --out second
-    run --separate-stderr "$CLUTCH" train --resume no # it began untuned
+    run --separate-stderr "$CLUTCH" train --resume no --epochs 2 # it began untuned, and goes on tuned
     [ "$status" = 0 ]
     [[ $(complaints) == "clutch: products are computed otherwise than when the run began (not tuned: defaults; "* ]]
 }

@@ -203,19 +203,24 @@ out:
     return s;
 }
 
-void drawer_finish(struct drawer *d, bool quiet)
+void drawer_page(const char *folder, int epoch, bool quiet)
 {
     enum st s = ST_OK;
     struct run_facts f = {0};
-    if (!d)
-        return;
-    const char *folder = d->folder;
-    int epoch = d->epoch;
-    drawer_close(d);
     TRY(run_facts_read(folder, &f)); /* as it was written, which is what the page shows */
     TRY(draw_rest(folder, &f, epoch, quiet));
 out:
     if (s != ST_OK)
         note("pictures were not drawn: %s", st_message());
     run_facts_free(&f);
+}
+
+void drawer_finish(struct drawer *d, bool quiet)
+{
+    if (!d)
+        return;
+    const char *folder = d->folder;
+    int epoch = d->epoch;
+    drawer_close(d);
+    drawer_page(folder, epoch, quiet);
 }

@@ -246,6 +246,7 @@ struct run_facts {
     int patience, keep;          /* epochs without a better one, 0: any; checkpoints to keep */
     double checkpoint_minutes;   /* between two within an epoch; 0: none */
     bool restore;                /* on divergence, else the run stops */
+    int draw_every;              /* epochs; 0: nothing is drawn; DRAWER_CHOOSES */
     struct train_scaling scaling;
     int channels, height, width; /* of the pictures */
     int class_count;

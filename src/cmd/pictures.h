@@ -152,5 +152,7 @@ MUST_USE enum st drawer_epoch(struct drawer *d, struct train *t, bool last);
 void drawer_close(struct drawer *d);
 /* The same, and then draws all that needs neither data nor a device, with the page; says so unless `quiet`. */
 void drawer_finish(struct drawer *d, bool quiet);
+/* That page alone, of a run with so many epochs. What goes wrong is a note. */
+void drawer_page(const char *folder, int epoch, bool quiet);
 
 #endif

@@ -1,5 +1,5 @@
 /* run.json: everything needed to repeat a run, to evaluate what it learned, and to go on with it. */
-#include "inside.h"
+#include "pictures.h"
 
 #include <float.h>
 #include <limits.h>
@@ -17,11 +17,11 @@ static json_t *options_json(const struct run_facts *f)
                             o->batch, "optimizer", o->optimizer, "schedule", o->schedule, "lr", o->lr, "momentum",
                             o->momentum, "nesterov", (int)o->nesterov, "weight_decay", o->weight_decay, "warmup",
                             o->warmup, "seed", (json_int_t)o->seed, "stream", (int)o->stream);
-    json_t *more = json_pack("{s:s?, s:s?, s:b, s:i, s:i, s:i, s:f, s:s}", "devices", f->devices, "couple", f->couple,
-                             "lockstep", (int)f->lockstep, "queue", f->queue, "patience", f->first_patience,
-                             "keep", f->keep,
-                             "checkpoint_every", f->checkpoint_minutes, "on_divergence",
-                             f->restore ? "restore" : "stop");
+    json_t *draw = f->draw_every == DRAWER_CHOOSES ? NULL : json_integer(f->draw_every);
+    json_t *more = json_pack("{s:s?, s:s?, s:b, s:i, s:i, s:i, s:f, s:s, s:o*}", "devices", f->devices, "couple",
+                             f->couple, "lockstep", (int)f->lockstep, "queue", f->queue, "patience", f->first_patience,
+                             "keep", f->keep, "checkpoint_every", f->checkpoint_minutes, "on_divergence",
+                             f->restore ? "restore" : "stop", "draw_every", draw);
     if (!all || !more || json_object_update(all, more) != 0) {
         json_decref(all);
         all = NULL;
@@ -193,7 +193,7 @@ out:
 static enum st read_keeping(const json_t *options, struct run_facts *f)
 {
     enum st s = ST_OK;
-    int64_t patience = 0, keep = 1;
+    int64_t patience = 0, keep = 1, draw = DRAWER_CHOOSES;
     const char *on_divergence = "stop";
     f->checkpoint_minutes = CHECKPOINT_MINUTES;
     if (json_object_get(options, "patience"))
@@ -204,6 +204,9 @@ static enum st read_keeping(const json_t *options, struct run_facts *f)
         TRY(json_real_in(options, "checkpoint_every", 0, CHECKPOINT_MINUTES_MAX, &f->checkpoint_minutes));
     if (json_object_get(options, "on_divergence"))
         TRY(json_word(options, "on_divergence", &on_divergence));
+    if (json_object_get(options, "draw_every"))
+        TRY(json_whole(options, "draw_every", 0, 100000, &draw));
+    f->draw_every = (int)draw;
     f->patience = f->first_patience = (int)patience;
     f->keep = (int)keep;
     f->restore = strcmp(on_divergence, "restore") == 0;

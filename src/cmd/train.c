@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- metrics ----------------------------------------------------------------------------------------------------- */
 
@@ -143,12 +144,22 @@ out:
     return s == ST_NUMERIC ? session_restore(c) : s;
 }
 
+/* A word as a shell takes it; one that needs quotes and has quotes itself is left as it is. */
+static const char *quoted(const char *word, char *out, size_t size)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+,=@%";
+    bool as_it_is = strspn(word, plain) == strlen(word) || strchr(word, '\'') || strlen(word) + 3 > size;
+    snprintf(out, size, as_it_is ? "%s" : "'%s'", word);
+    return out;
+}
+
 static enum st tell_interrupted(const struct session *c)
 {
+    char folder[PATH_MAX];
     return st_fail(ST_INTERRUPTED, "interrupted by %s after step %llu (%d of %d epochs are done), and saved; go on "
                    "with: clutch train --resume %s", interrupt_name(interrupted()),
                    (unsigned long long)train_steps_done(c->train), train_epochs_done(c->train),
-                   c->facts.options.epochs, c->folder);
+                   c->facts.options.epochs, quoted(c->folder, folder, sizeof folder));
 }
 
 static enum st train_all(struct session *c)
@@ -173,6 +184,9 @@ out:
 static void tell_finished(const struct session *c)
 {
     const struct run_facts *f = &c->facts;
+    char page[PATH_MAX];
+    if (f->draw_every != 0 && store_path(c->folder, "index.html", page, sizeof page) == ST_OK && !file_exists(page))
+        drawer_page(c->folder, c->done, c->json); /* the run was killed behind its last checkpoint */
     if (c->json)
         return;
     if (c->done < f->options.epochs)
@@ -219,7 +233,7 @@ static enum st run(int argc, char **argv)
         tell_finished(&c);
         goto out;
     }
-    TRY(drawer_open(c.folder, &c.facts, c.train, (int)w.draw_every, &c.drawer));
+    TRY(drawer_open(c.folder, &c.facts, c.train, c.facts.draw_every, &c.drawer));
     TRY(train_all(&c));
     TRY(finish(&c));
 out:

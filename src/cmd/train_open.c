@@ -42,6 +42,7 @@ static enum st gather_facts(struct session *c, const struct wishes *w)
     f->keep = (int)w->keep;
     f->checkpoint_minutes = w->checkpoint_minutes;
     f->restore = strcmp(w->on_divergence, "restore") == 0;
+    f->draw_every = (int)w->draw_every;
     f->channels = c->set->c;
     f->height = c->set->h;
     f->width = c->set->w;
@@ -191,6 +192,8 @@ enum st session_repeat(struct session *c, const struct wishes *w)
     all.patience = f->first_patience;
     all.keep = f->keep;
     all.checkpoint_minutes = f->checkpoint_minutes;
+    if (w->draw_every == DRAWER_CHOOSES)
+        all.draw_every = f->draw_every;
     all.on_divergence = "stop"; /* what brought the run back then is among its changes */
     TRY(begin(c, &all, w->data ? w->data : run_facts_data(f), f->module_count ? f->on : NULL));
     note_changes(c, f->json, false);
@@ -212,6 +215,8 @@ static enum st take_wishes(struct session *c, const struct wishes *w, int64_t ep
         f->checkpoint_minutes = w->checkpoint_minutes;
     if (w->given.divergence)
         f->restore = strcmp(w->on_divergence, "restore") == 0;
+    if (w->draw_every != DRAWER_CHOOSES)
+        f->draw_every = (int)w->draw_every;
     *change = (struct run_change){.step = (uint64_t)step, .epochs = f->options.epochs, .patience = f->patience,
                                   .lr = f->options.lr};
     if (w->given.epochs)

@@ -42,6 +42,9 @@ stopped()
 clutch train --resume part" ]]
     good train --resume part --draw-every 0
     same_run whole part
+    rm -r part
+    stopped TERM 'with blanks' "$NET" "${SHORT[@]}" --epochs 300
+    [[ $told == *"go on with: clutch train --resume 'with blanks'" ]]
     stopped HUP other "$NET" "${SHORT[@]}" --epochs 300
     [ "$code" = 129 ]
 }
@@ -90,6 +93,10 @@ clutch train --resume part" ]]
     [ "$status" = 0 ]
     [ "$stderr" = 'clutch: run/model.safetensors was damaged, and was made from the checkpoint again' ]
     cmp model run/model.safetensors
+    good train "$NET" --data digits --limit 64 --epochs 1 --out 'a page'
+    rm 'a page/index.html' # as if killed behind the last checkpoint
+    good train --resume 'a page'
+    [ -s 'a page/index.html' ]
     refused '--epochs is 1, but 2 of 2 are done; allowed are 3 and more' train --resume run --epochs 1
     good train --resume run --epochs 4 --lr 0.0005 --draw-every 0
     [[ $output == *'change: 4 epochs instead of 2; rate 0.0005 instead of 0.001; by the schedule (cosine) the next '\

@@ -138,7 +138,7 @@ static enum st open_test(const struct wishes *w, const struct run_facts *f, stru
                          struct draw_test *t, struct data_set **set)
 {
     enum st s = ST_OK;
-    const char *word = w->data ? w->data : f->data;
+    const char *word = w->data ? w->data : run_facts_data(f);
     TRY(st_context(data_open(word, f->options.seed, set),
                    "no data to ask the net about (--no-data draws what needs none)"));
     const struct data_set *d = *set;

@@ -33,6 +33,7 @@ static enum st find_split(const char *word, int *out)
 struct subject {
     const struct run_facts *facts;
     const char *folder;
+    bool best; /* its best model, not its last */
     struct ocl_device *device;
     struct nn_net *net;
     struct data_set *set;
@@ -48,7 +49,7 @@ static enum st evaluate_part(const struct subject *u, const struct data_split *p
     set.train = set.validation = (struct data_split){0};
     set.test = *part;
     TRY(train_open(u->device, u->net, NULL, &set, &u->facts->scaling, u->facts->options.batch, NULL, &t));
-    TRY(store_path(u->folder, "model.safetensors", path, sizeof path));
+    TRY(model_path(u->folder, u->best, path));
     TRY(train_load(t, path));
     TRY(train_evaluate(t, TRAIN_TEST, out));
 out:
@@ -86,7 +87,7 @@ static enum st open_subject(struct subject *u, const char *word, int split)
     enum st s = ST_OK;
     const struct run_facts *f = u->facts;
     TRY(run_facts_net(u->folder, f, &u->net));
-    TRY(data_open(word ? word : f->data, f->options.seed, &u->set));
+    TRY(data_open(word ? word : run_facts_data(f), f->options.seed, &u->set));
     if (!word && split != TRAIN_TEST) /* whose samples stay what they are */
         TRY(data_hold_out(u->set, f->limit, f->validation, f->options.seed));
 out:
@@ -119,6 +120,7 @@ static enum st run(int argc, char **argv)
          "other data than the run's: fashion-mnist, mnist, digits, or a folder of IDX files or PNGs"},
         {"--split", ARG_TEXT, &word, "WHICH",
          "of which samples: train, validation (those held out of the run's data), test, or all of them (test)"},
+        {"--best", ARG_FLAG, &subject.best, NULL, "the weights of the best epoch, not of the last one"},
         {"--devices", ARG_TEXT, &devices, "SPEC", "the device; default: the best one"},
         {"--json", ARG_FLAG, &json, NULL, "as JSON"},
     };

@@ -271,6 +271,8 @@ MUST_USE enum st run_facts_read(const char *folder, struct run_facts *out);
 MUST_USE enum st run_facts_net(const char *folder, const struct run_facts *f, struct nn_net **out);
 void run_facts_free(struct run_facts *f);
 
+/* The file of a run's last weights, or of its best; `out` holds PATH_MAX bytes. */
+MUST_USE enum st model_path(const char *folder, bool best, char *out);
 /* Weights of the net that trains, and in the file's header what it takes to use them elsewhere: "shape" of a picture,
  * "mean" and "deviation" of its channels, "classes", as JSON, "net", the layers as text, and "clutch", the version. */
 MUST_USE enum st model_write(const char *path, const struct run_facts *f, const struct nn_net *net, struct train *t);

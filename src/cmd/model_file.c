@@ -1,6 +1,8 @@
 /* model.safetensors, with what it takes to use the weights elsewhere: how pixels become inputs, names of classes. */
 #include "inside.h"
 
+#include <limits.h>
+
 enum { ENTRIES = 7 };
 
 /* Keys and values of the file's header. */
@@ -75,6 +77,11 @@ static void header_free(struct header *h)
 {
     for (int i = 0; i < h->n; i++)
         text_free(&h->value[i]);
+}
+
+enum st model_path(const char *folder, bool best, char *out)
+{
+    return store_path(folder, best ? "model-best.safetensors" : "model.safetensors", out, PATH_MAX);
 }
 
 enum st model_write(const char *path, const struct run_facts *f, const struct nn_net *net, struct train *t)

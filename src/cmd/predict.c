@@ -91,7 +91,7 @@ out:
     return s;
 }
 
-static enum st predict(const struct run_facts *f, const char *folder, struct ocl_device *device,
+static enum st predict(const struct run_facts *f, const char *folder, bool best, struct ocl_device *device,
                        const struct data_split *pictures, float *probability)
 {
     enum st s = ST_OK;
@@ -100,7 +100,7 @@ static enum st predict(const struct run_facts *f, const char *folder, struct ocl
     struct train *t = NULL;
     TRY(run_facts_net(folder, f, &net));
     TRY(train_open(device, net, NULL, NULL, &f->scaling, (int)pictures->n < 256 ? (int)pictures->n : 256, NULL, &t));
-    TRY(store_path(folder, "model.safetensors", path, sizeof path));
+    TRY(model_path(folder, best, path));
     TRY(train_load(t, path));
     TRY(train_predict(t, pictures, probability));
 out:
@@ -150,13 +150,14 @@ static enum st run(int argc, char **argv)
 {
     enum st s = ST_OK;
     const char *positional[IMAGES_MAX + 2] = {0}, *devices = NULL;
-    bool json = false;
+    bool json = false, best = false;
     struct run_facts facts = {0};
     struct device_hold hold = {0};
     struct images images = {0};
     struct data_split pictures = {0};
     float *probability = NULL;
     const struct arg args[] = {
+        {"--best", ARG_FLAG, &best, NULL, "by the weights of the best epoch, not of the last one"},
         {"--devices", ARG_TEXT, &devices, "SPEC", "the device; default: the best one"},
         {"--json", ARG_FLAG, &json, NULL, "as JSON, a line a picture"},
     };
@@ -173,7 +174,7 @@ static enum st run(int argc, char **argv)
     TRY(NEW(probability, pictures.n * (size_t)facts.class_count));
     if (pictures.n) {
         TRY(device_open(devices, &hold));
-        TRY(predict(&facts, positional[0], hold.device, &pictures, probability));
+        TRY(predict(&facts, positional[0], best, hold.device, &pictures, probability));
     }
     for (uint32_t i = 0; i < pictures.n; i++) {
         const float *p = probability + (size_t)i * (size_t)facts.class_count;

@@ -38,7 +38,7 @@ static enum st check_wishes(const struct arg_list *l, struct wishes *w)
         TRY(st_fail(ST_INPUT, "--checkpoint-every is %g, must be from 0 to %d", w->checkpoint_minutes,
                     CHECKPOINT_MINUTES_MAX));
     if (strcmp(w->on_divergence, "stop") != 0 && strcmp(w->on_divergence, "restore") != 0)
-        TRY(st_fail(ST_INPUT, "--on-divergence '%s' is unknown; known: stop, restore", w->on_divergence));
+        TRY(st_fail(ST_INPUT, "unknown --on-divergence '%s'; known: stop, restore", w->on_divergence));
     o->epochs = (int)w->epochs;
     o->batch = (int)w->batch;
     o->seed = (uint64_t)w->seed;
@@ -160,8 +160,8 @@ enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
         {"--keep", ARG_WHOLE, &w->keep, "K", "checkpoints of the last K epochs stay (1)"},
         {"--patience", ARG_WHOLE, &w->patience, "N",
          "end after N epochs without a better accuracy, of validation or else of testing; 0: never (0)"},
-        {"--on-divergence", ARG_TEXT, &w->on_divergence, "WHAT",
-         "where the loss is not finite or absurd: stop, or restore the last checkpoint and halve the rate (stop)"},
+        {"--on-divergence", ARG_TEXT, &w->on_divergence, "stop|restore",
+         "where the loss is not finite, or absurd: end, or go back to the last checkpoint and halve the rate (stop)"},
         {"--limit", ARG_WHOLE, &w->limit, "N", "train on the first N samples (all)"},
         {"--validation", ARG_WHOLE, &w->validation, "N", "hold N training samples out, and report on them (0)"},
         {"--stream", ARG_FLAG, &o->stream, NULL, "keep the pictures in host memory even where they fit the device"},

@@ -27,14 +27,14 @@ static void show_fingerprint(const struct data_set *set, char out[17])
     snprintf(out, 17, "%016llx", (unsigned long long)data_fingerprint(set));
 }
 
-/* What run.json will say, from the wishes and the data. */
-static enum st gather_facts(struct session *c, const struct wishes *w)
+/* What run.json will say, from the wishes and the data, which were opened by the word `data`. */
+static enum st gather_facts(struct session *c, const struct wishes *w, const char *data)
 {
     struct run_facts *f = &c->facts;
     f->net_text = c->net->text;
     f->net_origin = c->net->origin;
     f->data = w->data;
-    f->data_path = meant_path(c, w->data);
+    f->data_path = meant_path(c, data);
     f->samples = c->set->train.n;
     show_fingerprint(c->set, f->fingerprint);
     f->options = f->first = w->options;
@@ -155,7 +155,7 @@ static enum st begin(struct session *c, const struct wishes *w, const char *data
                                         .cuts = w->cuts, .queue = w->queue, .batch = w->options.batch,
                                         .lockstep = w->lockstep, .no_tune = w->no_tune || places, .fresh = w->fresh,
                                         .on = places, .cut_option = w->cut_option}));
-    TRY(gather_facts(c, w));
+    TRY(gather_facts(c, w, data));
     TRY(open_training(c));
     TRY(train_init(c->train));
     run_name(c->net, name, sizeof name);

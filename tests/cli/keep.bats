@@ -131,6 +131,10 @@ clutch train --resume part" ]]
     [[ $output == *"no better for 2 epochs: the run ends (--patience)"* ]]
     [[ $output == *"best: epoch $best, validation accuracy "*' (model-best.safetensors)'* ]]
     ! cmp -s run/model.safetensors run/model-best.safetensors
+    good eval run --best --split validation --json
+    [ "$(json 'd[0]["validation_accuracy"]' <<<"$output")" = \
+        "$(json 'max(e["validation_accuracy"] for e in d)' <run/metrics.jsonl)" ]
+    good predict run "$(tree assets/boot.png)" --best
     good train --resume run
     [[ $output == "finished: run ended after $n of 60 epochs, 2 behind its best (epoch $best)"* ]]
     good train --resume run --patience 4 --draw-every 0

@@ -103,7 +103,7 @@ END
     refused '--repeat takes no NET: the run folder says which' train "$NET" --repeat run
     refused "$with --epochs" train --repeat run --epochs 3
     refused "$with --lockstep" train --repeat run --lockstep
-    refused "--on-divergence 'pray' is unknown; known: stop, restore" train "$NET" --data digits --on-divergence pray
+    refused "unknown --on-divergence 'pray'; known: stop, restore" train "$NET" --data digits --on-divergence pray
     refused '--checkpoint-every is -1, must be from 0 to 100000' train "$NET" --data digits --checkpoint-every -1
     refused '--keep is 0, must be from 1 to 1000' train "$NET" --data digits --keep 0
     refused '--patience is -3, must be from 0 to 100000' train "$NET" --data digits --patience -3

@@ -180,3 +180,14 @@ clutch train --resume part" ]]
     refused 'run folder again is not empty; --force overwrites it, or choose another with --out' \
         train --repeat run --out again
 }
+
+@test "a repeated run changes within an epoch too" {
+    good train "$NET" "${SHORT[@]}" --epochs 2 --out run
+    good train --resume run --epochs 3 --draw-every 0
+    # as if the change had come in the middle of the second epoch
+    sed -i 's/"step": 26/"step": 19/' run/run.json
+    good train --repeat run --out one --draw-every 0
+    good train --repeat run --out two --draw-every 0
+    same_run one two
+    [ "$(json 'd[1]["learning_rate"]' <one/metrics.jsonl)" != "$(json 'd[1]["learning_rate"]' <run/metrics.jsonl)" ]
+}

@@ -154,6 +154,7 @@ struct ocl_emulated {
     uint64_t free_ns;             /* when the last piece of work ended; at the start of a run: now */
     uint64_t start_ns;            /* when it, or the one under way, began */
     uint64_t entered_ns;          /* when the one under way began on the real device */
+    uint64_t compiling_ns, entered_compiling_ns; /* ocl_compiling_ns() when it was asked for, and then */
     bool inside;                  /* one is under way */
     uint64_t busy_ns, work_ns;    /* sums: of emulated time, of real time */
     uint64_t late_ns;             /* by how much the real device, being shared, made emulated work end too late */

@@ -29,6 +29,7 @@ void ocl_emulate_begin(struct ocl_emulated *e)
 {
     if (!e->shared)
         return;
+    e->compiling_ns = ocl_compiling_ns();
     monitor_enter(e->shared->turn);
     while (e->shared->taken)
         monitor_wait(e->shared->turn);
@@ -37,6 +38,12 @@ void ocl_emulate_begin(struct ocl_emulated *e)
     e->inside = true;
     e->start_ns = e->ready_ns > e->free_ns ? e->ready_ns : e->free_ns;
     e->entered_ns = clock_ns();
+    e->entered_compiling_ns = ocl_compiling_ns();
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
 }
 
 void ocl_emulate_drop(struct ocl_emulated *e)
@@ -55,14 +62,16 @@ enum st ocl_emulate_end(struct ocl_emulated *e, struct ocl_queue *q)
     if (!e->shared)
         return ST_OK;
     enum st s = ocl_wait(q);
-    uint64_t now = clock_ns(), real = now - e->entered_ns;
+    /* a device that compiles is no slower, and no later, for it */
+    uint64_t now = clock_ns(), compiling = ocl_compiling_ns();
+    uint64_t real = less(now - e->entered_ns, compiling - e->entered_compiling_ns);
     ocl_emulate_drop(e);
     /* counted from when the work could start, so that the waking up of threads is no time of the device */
     uint64_t slow = (uint64_t)((double)real * e->slowness), end = e->start_ns + slow;
     e->work_ns += real;
     e->busy_ns += slow;
     if (now > end) {
-        e->late_ns += now - end;
+        e->late_ns += less(now - end, compiling - e->compiling_ns);
         end = now;
     }
     e->free_ns = end;

@@ -203,7 +203,7 @@ static struct train_module_epoch module_epoch(const struct worker *w)
         e.stale_steps = (double)w->stale_sum / (double)w->targets;
     if (w->emulated.shared) {
         e.busy = fmin(1, (double)(w->emulated.busy_ns - w->busy_ns_before) / ns);
-        e.late = (double)(w->emulated.late_ns - w->late_ns_before) / ns;
+        e.late = fmin(1, (double)(w->emulated.late_ns - w->late_ns_before) / ns);
     } else if (w->traced_steps) {
         e.busy = fmin(1, (double)w->traced_ns / (double)w->traced_steps * (double)t->watched_steps / ns);
     }

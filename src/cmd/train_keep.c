@@ -75,7 +75,8 @@ out:
     return s;
 }
 
-/* The last `keep` checkpoints stay: `checkpoint`, which is that behind epoch `done`, and those before it. */
+/* The last `keep` checkpoints stay: `checkpoint`, which is that behind epoch `done`, and those before it. Of later ones
+ * the run does not know any more, once it has gone back behind them. */
 static enum st keep_checkpoints(const struct session *c, const char *checkpoint, int done)
 {
     enum st s = ST_OK;
@@ -87,7 +88,7 @@ static enum st keep_checkpoints(const struct session *c, const char *checkpoint,
         TRY(file_link(checkpoint, kept));
     TRY(list_kept(c, &arena, &epoch, &n));
     for (int i = 0; i < n; i++)
-        if (epoch[i] <= done - c->facts.keep) {
+        if (epoch[i] <= done - c->facts.keep || epoch[i] > done) {
             TRY(store_path(c->folder, kept_name(epoch[i], name, sizeof name), kept, sizeof kept));
             TRY(file_remove(kept));
         }

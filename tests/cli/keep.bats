@@ -150,6 +150,11 @@ clutch train --resume part" ]]
     cmp run/checkpoint.safetensors run/checkpoint-000005.safetensors
     rm run/checkpoint-000005.safetensors
     cp -r run whole
+    cp -r run back
+    cp back/checkpoint-000003.safetensors back/checkpoint.safetensors
+    good train --resume back --draw-every 0 --epochs 4
+    [ "$(cd back && echo checkpoint*)" = 'checkpoint-000003.safetensors checkpoint-000004.safetensors '\
+'checkpoint.safetensors' ]
     head -c 5000 whole/checkpoint.safetensors >run/checkpoint.safetensors
     run --separate-stderr "$CLUTCH" train --resume run --draw-every 0
     [ "$status" = 0 ]

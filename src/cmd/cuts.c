@@ -102,7 +102,7 @@ enum st cuts_open(const struct nn_net *net, const struct cuts_wish *w, const cha
                     w->cuts ? "--cuts" : "cuts", modules, (long long)w->modules));
     if (c->on_count && (given || w->modules > 0) && c->on_count != (given ? modules : w->modules))
         TRY(st_fail(ST_INPUT, "--on %s names a device each for %d module%s, and there are %lld", w->on, c->on_count,
-                    c->on_count == 1 ? "" : "s", (long long)(given ? modules : w->modules)));
+                    plural((uint64_t)c->on_count), (long long)(given ? modules : w->modules)));
     c->modules = given ? modules : c->on_count ? c->on_count : (int)w->modules;
     if (sections == 1 && net->section[0].on[0] && c->modules > 1)
         TRY(st_fail(ST_INPUT, "%s:%d: on '%s' in a net without cuts says nothing of %d modules: put cuts, or leave it "

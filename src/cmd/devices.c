@@ -17,14 +17,16 @@ static void print_device(const struct ocl_facts *f, int parts)
 {
     char memory[32], buffer[32], tuned[512];
     output("  %d:%d  %s\n", f->platform, f->index, f->name);
-    output("       %s, %u units, %u MHz, %s memory (%s a buffer), vectors of %u floats\n", ocl_kind_name(f->kind),
-           f->compute_units, f->clock_mhz, show_bytes(memory, sizeof memory, f->memory_bytes),
-           show_bytes(buffer, sizeof buffer, f->buffer_bytes_max), f->vector_width);
+    output("       %s, %u unit%s, %u MHz, %s memory (%s a buffer), vectors of %u float%s\n", ocl_kind_name(f->kind),
+           f->compute_units, plural(f->compute_units), f->clock_mhz, show_bytes(memory, sizeof memory, f->memory_bytes),
+           show_bytes(buffer, sizeof buffer, f->buffer_bytes_max), f->vector_width,
+           plural(f->vector_width));
     output("       %s, driver %s", f->version, f->driver);
     if (f->parts_max > 1)
         output(", splits into up to %u parts (%d:%d/%u)", f->parts_max, f->platform, f->index, f->parts_max);
     if (parts > 1)
-        output(", split into %d of %u units each", parts, f->compute_units / (uint32_t)parts);
+        output(", split into %d of %u unit%s each", parts, f->compute_units / (uint32_t)parts,
+               plural(f->compute_units / (uint32_t)parts));
     output("%s%s\n", f->available ? "" : ", NOT AVAILABLE", f->compiler ? "" : ", NO COMPILER");
     tuned_show(f, tuned, sizeof tuned);
     output("       %s\n", tuned);

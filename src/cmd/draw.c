@@ -126,7 +126,7 @@ static enum st print(const struct drawing *d, const struct wishes *w)
     if (w->json)
         TRY(json_print(json_pack("{s:s}", "page", path)));
     else
-        output("%d pictures on one page: %s\n", d->n, path);
+        output("%d picture%s on one page: %s\n", d->n, plural((uint64_t)d->n), path);
 out:
     return s;
 }

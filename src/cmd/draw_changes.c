@@ -201,7 +201,7 @@ static enum st draw_moved(const struct change *c)
     int at = snprintf(l.what, sizeof l.what, "epoch %d, now, difference; units", c->since);
     for (int k = 0; k < n && at < (int)sizeof l.what - 8; k++)
         at += snprintf(l.what + at, sizeof l.what - (size_t)at, " %d", order[k].unit);
-    snprintf(title, sizeof title, "%s: the %d units that changed most", c->tensor->name, n);
+    snprintf(title, sizeof title, "%s: the %d unit%s that changed most", c->tensor->name, n, plural((uint64_t)n));
     TRY(render_values(c->d, &(struct render){title, &l, values, 0, c->d->epoch}, &r));
     TRY(write_change(c, "moved", "Change", &r, title));
 out:
@@ -254,8 +254,8 @@ static enum st draw_motion(const struct change *c, const struct snapshots *all)
     snprintf(frames, sizeof frames, "%d", n);
     notes[RENDER_NOTES] = (struct store_note){"frames", frames};
     snprintf(file, sizeof file, "pictures/%s-motion-%02d-%s.png", c->owner->word, c->number, c->tensor->name);
-    snprintf(caption, sizeof caption, "%s over the epochs, %d frames of one range of colours; %s", c->tensor->name, n,
-             last->range);
+    snprintf(caption, sizeof caption, "%s over the epochs, %d frame%s of one range of colours; %s", c->tensor->name, n,
+             plural((uint64_t)n), last->range);
     TRY(drawing_write_motion(c->d, (struct picture){.section = "Motion", .file = file, .caption = caption},
                              &(struct store_motion){frame, n, FRAME_MS, LAST_MS}, notes, RENDER_NOTES + 1));
 out:

@@ -39,12 +39,14 @@ static int choose_depths(const struct nn_net *net, int out[DEPTHS_MAX])
 static void name_depth(const struct nn_net *net, int layers, char *out, size_t size)
 {
     const struct nn_layer *l = layers > 0 ? &net->layer[layers - 1] : NULL;
+    int n = nn_size(l ? l->out : net->input);
+    const char *s = plural((uint64_t)n);
     if (!l)
-        snprintf(out, size, "pictures: %d values", nn_size(net->input));
+        snprintf(out, size, "pictures: %d value%s", n, s);
     else if (layers == net->layer_count)
-        snprintf(out, size, "output: %d values", nn_size(l->out));
+        snprintf(out, size, "output: %d value%s", n, s);
     else
-        snprintf(out, size, "after layer %d, %s: %d values", l->index, l->kind->name, nn_size(l->out));
+        snprintf(out, size, "after layer %d, %s: %d value%s", l->index, l->kind->name, n, s);
 }
 
 static enum st open_view(const struct drawing *d, const struct draw_test *t, int layers, int batch,

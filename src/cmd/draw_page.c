@@ -183,7 +183,8 @@ enum st draw_page(const struct drawing *d)
     if (d->facts) {
         text_add(&t, " on ");
         add_escaped(&t, d->facts->data);
-        text_add(&t, ", %d of %d epochs", d->epoch, d->facts->options.epochs);
+        text_add(&t, ", %d of %d epoch%s", d->epoch, d->facts->options.epochs,
+                 plural((uint64_t)d->facts->options.epochs));
     }
     text_add(&t, ". Click a picture to see it in full size.</p>\n");
     add_contents(&t, d);

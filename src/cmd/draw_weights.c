@@ -39,27 +39,30 @@ static void lay_out_pictures(const int input[3], struct layout *l)
     bool color = input[0] == 3;
     l->tiles = (struct store_tiles){.n = l->units, .channels = color ? 3 : 1, .tile_w = input[2],
                                     .tile_h = color ? input[1] : input[0] * input[1]};
-    snprintf(l->what, sizeof l->what, "%d units, %d x %d inputs each%s", l->units, input[1], input[2],
-             color ? ", true colour" : input[0] > 1 ? ", channels one above the other" : "");
+    snprintf(l->what, sizeof l->what, "%d unit%s, %d x %d inputs each%s", l->units, plural((uint64_t)l->units),
+             input[1], input[2], color ? ", true colour" : input[0] > 1 ? ", channels one above the other" : "");
 }
 
 static void lay_out_matrix(int in, struct layout *l)
 {
     l->tiles = (struct store_tiles){.n = 1, .channels = 1, .tile_h = l->units, .tile_w = in};
-    snprintf(l->what, sizeof l->what, "%d outputs down, %d inputs across", l->units, in);
+    snprintf(l->what, sizeof l->what, "%d output%s down, %d input%s across", l->units, plural((uint64_t)l->units), in,
+             plural((uint64_t)in));
 }
 
 static void lay_out_kernels(int in, int h, int w, struct layout *l)
 {
     l->tiles = (struct store_tiles){.n = l->units, .channels = in == 3 ? 3 : 1, .tile_h = h, .tile_w = w};
     if (in == 1 || in == 3) {
-        snprintf(l->what, sizeof l->what, "%d kernels of %d x %d%s", l->units, h, w, in == 3 ? ", true colour" : "");
+        snprintf(l->what, sizeof l->what, "%d kernel%s of %d x %d%s", l->units, plural((uint64_t)l->units), h, w,
+                 in == 3 ? ", true colour" : "");
         return;
     }
     l->tiles.n = l->units * in;
     l->tiles.columns = in;
     l->tiles.gap = KERNEL_GAP;
-    snprintf(l->what, sizeof l->what, "kernels of %d x %d: %d outputs down, %d inputs across", h, w, l->units, in);
+    snprintf(l->what, sizeof l->what, "kernels of %d x %d: %d output%s down, %d input%s across", h, w, l->units,
+             plural((uint64_t)l->units), in, plural((uint64_t)in));
 }
 
 /* Pixels that are left for tiles, with the strip below them. */
@@ -153,7 +156,8 @@ void render_notes(struct rendering *r, const char *layer, struct store_note out[
     for (size_t k = 0; k < COUNT_OF(real); k++)
         snprintf(r->number[k], sizeof r->number[k], "%.6g", real[k]);
     snprintf(r->number[4], sizeof r->number[4], "%lld", (long long)f->bad);
-    snprintf(r->number[5], sizeof r->number[5], "%d in %d rows and %d columns", f->shown, f->rows, f->columns);
+    snprintf(r->number[5], sizeof r->number[5], "%d in %d row%s and %d column%s", f->shown, f->rows,
+             plural((uint64_t)f->rows), f->columns, plural((uint64_t)f->columns));
     out[0] = (struct store_note){"layer", layer};
     for (size_t k = 0; k < COUNT_OF(key); k++)
         out[k + 1] = (struct store_note){key[k], r->number[k]};

@@ -178,12 +178,13 @@ void drawer_close(struct drawer *d)
         return;
     if (d->thread)
         stop(d);
+    int all = d->skipped + d->kept + d->lost;
     if (d->skipped)
-        note("%d of %d frames of weights were left out: training was faster than they were written", d->skipped,
-             d->skipped + d->kept + d->lost);
+        note("%d of %d frame%s of weights %s left out: training was faster than they were written", d->skipped, all,
+             plural((uint64_t)all), all == 1 ? "was" : "were");
     if (d->lost)
-        note("%d of %d frames of weights were not kept or drawn; the first: %s", d->lost,
-             d->skipped + d->kept + d->lost, d->problem);
+        note("%d of %d frame%s of weights %s not kept or drawn; the first: %s", d->lost, all, plural((uint64_t)all),
+             all == 1 ? "was" : "were", d->problem);
     monitor_close(d->monitor);
     mem_free(d);
 }

@@ -139,8 +139,9 @@ static enum st run(int argc, char **argv)
     if (json)
         TRY(print_json(positional[0], subject.set->name, split, &result));
     else
-        output("%s on the %s of %s: accuracy %.4f, loss %.4f (%llu samples)\n", positional[0], splits[split].phrase,
-               subject.set->name, result.accuracy, result.loss, (unsigned long long)result.samples);
+        output("%s on the %s of %s: accuracy %.4f, loss %.4f (%llu sample%s)\n", positional[0], splits[split].phrase,
+               subject.set->name, result.accuracy, result.loss, (unsigned long long)result.samples,
+               plural(result.samples));
 out:
     data_free(subject.set);
     nn_net_free(subject.net);

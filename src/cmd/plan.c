@@ -231,8 +231,9 @@ static enum st tell(const struct work *w)
     char words[256];
     plan_show(w->net, p->hold.device, &p->plan, &t);
     TRY(text_status(&t));
-    output("%s: %d layer%s, %zu parameters; batch %d, %s, coupling %s\n\n", w->net->origin, w->net->layer_count,
-           plural((uint64_t)w->net->layer_count), nn_net_params(w->net), w->options.batch, w->options.optimizer,
+    output("%s: %d layer%s, %zu parameter%s; batch %d, %s, coupling %s\n\n", w->net->origin, w->net->layer_count,
+           plural((uint64_t)w->net->layer_count), nn_net_params(w->net), plural(nn_net_params(w->net)),
+           w->options.batch, w->options.optimizer,
            has_cuts(w) && !w->cut && !w->couple ? "as the net says" : sg_spec_show(&w->spec[0], words, sizeof words));
     output_lines(t.s);
     tell_alternatives(w, p);

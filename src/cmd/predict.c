@@ -16,8 +16,8 @@ static enum st read_image(const char *path, const struct run_facts *f, uint8_t *
         TRY(st_fail(ST_INPUT, "the run takes pictures of %d channels, which PNG does not have", f->channels));
     TRY(store_png_read(path, f->channels, &p));
     if (p.w != f->width || p.h != f->height)
-        TRY(st_fail(ST_INPUT, "%s is %d pixels wide and %d high; the run takes %d and %d", path, p.w, p.h, f->width,
-                    f->height));
+        TRY(st_fail(ST_INPUT, "%s is %d pixel%s wide and %d high; the run takes %d and %d", path, p.w,
+                    plural((uint64_t)p.w), p.h, f->width, f->height));
     store_picture_planes(&p, planes);
 out:
     store_picture_free(&p);
@@ -184,7 +184,8 @@ static enum st run(int argc, char **argv)
             print_human(images.path[i], &facts, p);
     }
     if (images.bad)
-        TRY(st_fail(ST_INPUT, "%u of %u pictures could not be read", images.bad, images.bad + images.n));
+        TRY(st_fail(ST_INPUT, "%u of %u picture%s could not be read", images.bad, images.bad + images.n,
+                    plural(images.bad + images.n)));
 out:
     device_close(&hold);
     mem_free(probability);

@@ -342,8 +342,9 @@ enum st run_facts_net(const char *folder, const struct run_facts *f, struct nn_n
     TRY(nn_net_parse(f->net_text, f->net_origin, &net));
     if (net->classes != f->class_count || nn_size(net->input) != f->channels * f->height * f->width)
         TRY(st_fail(ST_INPUT,
-                    "the net takes %d values and has %d outputs, but the run's pictures are %dx%dx%d of %d classes",
-                    nn_size(net->input), net->classes, f->channels, f->height, f->width, f->class_count));
+                    "the net takes %d value%s and has %d output%s, but the run's pictures are %dx%dx%d of %d classes",
+                    nn_size(net->input), plural((uint64_t)nn_size(net->input)), net->classes,
+                    plural((uint64_t)net->classes), f->channels, f->height, f->width, f->class_count));
     *out = net;
     net = NULL;
 out:

@@ -156,10 +156,12 @@ static const char *quoted(const char *word, char *out, size_t size)
 static enum st tell_interrupted(const struct session *c)
 {
     char folder[PATH_MAX];
-    return st_fail(ST_INTERRUPTED, "interrupted by %s after step %llu (%d of %d epochs are done), and saved; go on "
-                   "with: clutch train --resume %s", interrupt_name(interrupted()),
+    int epochs = c->facts.options.epochs;
+    return st_fail(ST_INTERRUPTED, "interrupted by %s after step %llu (%d of %d epoch%s %s done), and saved; go "
+                   "on with: clutch train --resume %s", interrupt_name(interrupted()),
                    (unsigned long long)train_steps_done(c->train), train_epochs_done(c->train),
-                   c->facts.options.epochs, quoted(c->folder, folder, sizeof folder));
+                   epochs, plural((uint64_t)epochs), epochs == 1 ? "is" : "are",
+                   quoted(c->folder, folder, sizeof folder));
 }
 
 static enum st train_all(struct session *c)
@@ -193,7 +195,8 @@ static void tell_finished(const struct session *c)
         output("finished: %s ended after %d of %d epochs, %d behind its best (epoch %d); --patience with more goes "
                "on\n", c->folder, c->done, f->options.epochs, c->done - c->best_epoch, c->best_epoch);
     else
-        output("finished: %s has its %d epochs; --epochs with more goes on\n", c->folder, c->done);
+        output("finished: %s has its %d epoch%s; --epochs with more goes on\n", c->folder, c->done,
+               plural((uint64_t)c->done));
 }
 
 static enum st finish(struct session *c)
@@ -203,7 +206,8 @@ static enum st finish(struct session *c)
     if (train_module_count(c->train) > 1)
         TRY(trace_write(c->train, c->folder));
     if (!c->json && done < c->facts.options.epochs)
-        output("no better for %d epochs: the run ends (--patience)\n", done - c->best_epoch);
+        output("no better for %d epoch%s: the run ends (--patience)\n", done - c->best_epoch,
+               plural((uint64_t)(done - c->best_epoch)));
     if (!c->json && c->best_epoch && c->best_epoch < done)
         output("best: epoch %d, %s accuracy %.4f (model-best.safetensors)\n", c->best_epoch,
                c->set->validation.n ? "validation" : "test", c->best_accuracy);

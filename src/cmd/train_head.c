@@ -62,7 +62,7 @@ enum st head_print(const struct session *c, const struct train_memory *m)
            d->path ? ")" : "", d->train.n);
     if (d->validation.n)
         output("%u held out, ", d->validation.n);
-    output("%u to test, %d classes\n", d->test.n, d->classes);
+    output("%u to test, %d class%s\n", d->test.n, d->classes, d->classes == 1 ? "" : "es");
     print_modules(c);
     output_lines(places.s ? places.s : "");
     print_memory(m);

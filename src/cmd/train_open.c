@@ -84,8 +84,8 @@ static enum st check_same_data(const struct session *c, const struct run_facts *
 {
     char fingerprint[17];
     if (f->samples && f->samples != c->set->train.n)
-        return st_fail(ST_INPUT, "%s has %u samples to train on, the run began with %u", c->set->name, c->set->train.n,
-                       f->samples);
+        return st_fail(ST_INPUT, "%s has %u sample%s to train on, the run began with %u", c->set->name,
+                       c->set->train.n, plural(c->set->train.n), f->samples);
     show_fingerprint(c->set, fingerprint);
     if (f->fingerprint[0] && strcmp(fingerprint, f->fingerprint) != 0)
         note("the data of %s are not those that the run began with: other bits will come out", c->set->name);
@@ -240,7 +240,7 @@ static void show_change(const struct session *c, const struct train_options *bef
     uint64_t then = (uint64_t)before->epochs * each;
     output("change:");
     if (o->epochs != before->epochs)
-        output(" %d epochs instead of %d;", o->epochs, before->epochs);
+        output(" %d epoch%s instead of %d;", o->epochs, plural((uint64_t)o->epochs), before->epochs);
     if (o->lr != before->lr)
         output(" rate %g instead of %g;", o->lr, before->lr);
     output(" by the schedule (%s) the next step takes %.4g", o->schedule,
@@ -310,7 +310,8 @@ enum st session_resume(struct session *c, const struct wishes *w, bool *finished
     if (changed && !c->json && (change.epochs != before.epochs || change.lr != before.lr))
         show_change(c, &before);
     if (!c->json)
-        output("resume: %s, %lld of %d epochs are done\n", c->folder, (long long)epoch, f->options.epochs);
+        output("resume: %s, %lld of %d epoch%s %s done\n", c->folder, (long long)epoch, f->options.epochs,
+               plural((uint64_t)f->options.epochs), f->options.epochs == 1 ? "is" : "are");
 out:
     return s;
 }

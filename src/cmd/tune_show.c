@@ -21,9 +21,11 @@ void tune_show_device(const struct tune *w, const struct mx_tuning *t, const str
     int n = mx_tuning_candidates(t), done = done_count(t);
     if (w->json)
         return;
-    output("%s %s: %d candidates, %d products", device, f->name, n, mx_tuning_products(t));
+    output("%s %s: %d candidate%s, %d product%s", device, f->name, n, plural((uint64_t)n), mx_tuning_products(t),
+           plural((uint64_t)mx_tuning_products(t)));
     if (done)
-        output("; %d candidates are known%s", done, done == n ? " (--fresh measures them anew)" : "");
+        output("; %d candidate%s known%s", done, done == 1 ? " is" : "s are",
+               done == n ? " (--fresh measures them anew)" : "");
     output("\n");
     if (done < n)
         output("  %-7s %-44s %9s  %s\n", "", "candidate", "fastest", "to the default");

@@ -309,15 +309,15 @@ static enum st look_at(const struct samples *samples, struct look *look)
         TRY(store_png_look(path, &f));
         if (!look->w) {
             if (f.w > SIDE_MAX || f.h > SIDE_MAX)
-                TRY(st_fail(ST_INPUT, "%s is %d pixels wide and %d high; allowed are 1 to %d", path, f.w, f.h,
-                            SIDE_MAX));
+                TRY(st_fail(ST_INPUT, "%s is %d pixel%s wide and %d high; allowed are 1 to %d", path, f.w,
+                            plural((uint64_t)f.w), f.h, SIDE_MAX));
             look->w = f.w;
             look->h = f.h;
             memcpy(look->first, path, strlen(path) + 1);
         }
         if (f.w != look->w || f.h != look->h)
-            TRY(st_fail(ST_INPUT, "%s is %d pixels wide and %d high, but %s %d and %d: all must have one size", path,
-                        f.w, f.h, look->first, look->w, look->h));
+            TRY(st_fail(ST_INPUT, "%s is %d pixel%s wide and %d high, but %s %d and %d: all must have one size", path,
+                        f.w, plural((uint64_t)f.w), f.h, look->first, look->w, look->h));
         look->color = look->color || f.color;
     }
 out:
@@ -409,9 +409,9 @@ static void tell_passed_over(const struct tree *t, const char *folder)
     struct text words = {0};
     store_others_show(&t->others, &words);
     if (t->others.n && !words.failed)
-        note("%zu file%s of classes in %s passed over: %s", t->others.n, t->others.n == 1 ? "" : "s", folder, words.s);
+        note("%zu file%s of classes in %s passed over: %s", t->others.n, plural(t->others.n), folder, words.s);
     if (t->deeper)
-        note("%zu folder%s within those of classes in %s passed over", t->deeper, t->deeper == 1 ? "" : "s", folder);
+        note("%zu folder%s within those of classes in %s passed over", t->deeper, plural(t->deeper), folder);
     text_clear(&words);
     for (int i = 0; i < t->junk.n; i++)
         text_add(&words, "%s%s", i ? ", " : "", t->junk.name[i]);

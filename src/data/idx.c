@@ -51,7 +51,7 @@ static enum st read_header(gzFile file, int rank, struct idx *f)
     if (got >= 4 && head[2] != UNSIGNED_BYTE)
         TRY(st_fail(ST_INPUT, "%s has element type 0x%02x; allowed is 0x08, unsigned bytes", f->path, head[2]));
     if (got >= 4 && head[3] != rank)
-        TRY(st_fail(ST_INPUT, "%s has %d dimensions; wanted %d", f->path, head[3], rank));
+        TRY(st_fail(ST_INPUT, "%s has %d dimension%s; wanted %d", f->path, head[3], plural(head[3]), rank));
     if (got < len)
         TRY(st_fail(ST_INPUT, "%s is cut short: its header wants %zu bytes, found %zu", f->path, len, got));
     for (int i = 0; i < rank; i++)
@@ -83,8 +83,8 @@ static enum st read_body(gzFile file, struct idx *f)
         TRY(read_some(file, f->path, f->bytes + got, want, &more));
         got += more;
         if (more < want)
-            TRY(st_fail(ST_INPUT, "%s is cut short: %zu bytes wanted behind its header, found %zu", f->path, size,
-                        got));
+            TRY(st_fail(ST_INPUT, "%s is cut short: %zu byte%s wanted behind its header, found %zu", f->path, size,
+                        plural(size), got));
     }
     /* this read also makes zlib check the sum at a gzip stream's end */
     TRY(read_some(file, f->path, &extra, 1, &more));
@@ -135,7 +135,8 @@ static enum st read_split(const char *folder, const struct data_idx_paths *paths
     TRY(read_file(folder, paths, first, &images));
     TRY(read_file(folder, paths, first + 1, &labels));
     if (images.n != labels.n)
-        TRY(st_fail(ST_INPUT, "%s holds %u labels, but %s %u pictures", labels.path, labels.n, images.path, images.n));
+        TRY(st_fail(ST_INPUT, "%s holds %u label%s, but %s %u picture%s", labels.path, labels.n, plural(labels.n),
+                    images.path, images.n, plural(images.n)));
     if (set->h && (set->h != (int)images.h || set->w != (int)images.w))
         TRY(st_fail(ST_INPUT, "%s holds pictures of %u x %u pixels, but the training set's are %d x %d", images.path,
                     images.h, images.w, set->h, set->w));

@@ -210,10 +210,11 @@ enum st data_hold_out(struct data_set *set, uint32_t limit, uint32_t validation,
     size_t bytes = (size_t)set->c * (size_t)set->h * (size_t)set->w;
     struct rng r;
     if (n > train->n)
-        TRY(st_fail(ST_INPUT, "limit %u is more than the %u training samples of %s", n, train->n, set->name));
+        TRY(st_fail(ST_INPUT, "limit %u is more than the %u training sample%s of %s", n, train->n, plural(train->n),
+                    set->name));
     if (validation >= n)
-        TRY(st_fail(ST_INPUT, "validation %u of %u training samples of %s leaves none to train on; allowed are 0 to %u",
-                    validation, n, set->name, n - 1));
+        TRY(st_fail(ST_INPUT, "validation %u of %u training sample%s of %s leaves none to train on; allowed are 0 to "
+                    "%u", validation, n, plural(n), set->name, n - 1));
     if (validation) {
         TRY(NEW(order, n));
         TRY(NEW(chosen, n));

@@ -233,8 +233,8 @@ enum st ocl_pick_devices(const struct ocl_world *w, const char *spec, struct ocl
     *picks = NULL;
     *n = 0;
     if (w->device_count == 0)
-        TRY(st_fail(ST_INPUT, "no OpenCL device found (%d platforms); %s; `clutch devices` says more",
-                    w->platform_count, w->problem));
+        TRY(st_fail(ST_INPUT, "no OpenCL device found (%d platform%s); %s; `clutch devices` says more",
+                    w->platform_count, plural((uint64_t)w->platform_count), w->problem));
     if (!spec || !spec[0]) {
         TRY(pick_best(w, picks, n));
         return ST_OK;

@@ -235,11 +235,13 @@ enum st plan_check(const struct nn_net *net, int devices, const struct plan_wish
     int places = count_places(net), free_modules = w->modules, free_devices = devices;
     bool taken[PLAN_DEVICES_MAX] = {false};
     if (devices < 1 || devices > PLAN_DEVICES_MAX || w->modules < 0 || w->modules > PLAN_MODULES_MAX)
-        return st_fail(ST_INPUT, "%s: %d modules on %d devices: %d modules on %d devices are the most", net->origin,
-                       w->modules, devices, PLAN_MODULES_MAX, PLAN_DEVICES_MAX);
+        return st_fail(ST_INPUT, "%s: %d module%s on %d device%s: %d modules on %d devices are the most", net->origin,
+                       w->modules, plural((uint64_t)w->modules), devices, plural((uint64_t)devices), PLAN_MODULES_MAX,
+                       PLAN_DEVICES_MAX);
     if (!w->cuts && w->modules > places + 1)
-        return st_fail(ST_INPUT, "%s: %d modules need %d cuts, and places for cuts are %d: before each layer with "
-                       "products but the first", net->origin, w->modules, w->modules - 1, places);
+        return st_fail(ST_INPUT, "%s: %d modules need %d cut%s, and places for cuts are %d: before each layer with "
+                       "products but the first", net->origin, w->modules, w->modules - 1,
+                       plural((uint64_t)(w->modules - 1)), places);
     for (int k = 0; k < w->modules && w->pinned; k++)
         if (w->pinned[k] != NONE) {
             free_modules--;
@@ -247,8 +249,8 @@ enum st plan_check(const struct nn_net *net, int devices, const struct plan_wish
             taken[w->pinned[k]] = true;
         }
     if (free_modules > free_devices && !(w->cuts && devices == 1))
-        return st_fail(ST_INPUT, "%s: %d modules need a device each, and free devices are %d: name more, or split one "
-                       "(0:0/2)", net->origin, free_modules, free_devices);
+        return st_fail(ST_INPUT, "%s: %d module%s a device each, and free devices are %d: name more, or split one "
+                       "(0:0/2)", net->origin, free_modules, free_modules == 1 ? " needs" : "s need", free_devices);
     return ST_OK;
 }
 

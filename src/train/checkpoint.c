@@ -191,8 +191,9 @@ static enum st load_progress(const struct train *t, const struct store_file *fil
     TRY(load_newer_number(file, "train.epoch_hits_bits", &hits));
     if (epoch < 0 || step < 0 || step / steps != epoch || step > (int64_t)t->options->epochs * steps)
         TRY(st_fail(ST_INPUT,
-                    "%s is of another run: it holds epoch %lld and step %lld; this run has %d epochs of %lld steps",
-                    path, (long long)epoch, (long long)step, t->options->epochs, (long long)steps));
+                    "%s is of another run: it holds epoch %lld and step %lld; this run has %d epoch%s of %lld step%s",
+                    path, (long long)epoch, (long long)step, t->options->epochs, plural((uint64_t)t->options->epochs),
+                    (long long)steps, plural((uint64_t)steps)));
     if (before < 0 || in_epoch < 0 || !isfinite(of_bits(loss)) || !isfinite(of_bits(hits)))
         TRY(st_fail(ST_INPUT, "%s is damaged: times or sums of losses that cannot be", path));
     *out = (struct progress){.epoch = (uint64_t)epoch, .step = (uint64_t)step, .ns_before = (uint64_t)before,

@@ -91,9 +91,9 @@ enum st train_check_losses(const struct train *t, double loss, uint64_t steps)
     bool enough = steps >= WINDOW / 2 || steps >= t->steps_per_epoch;
     if (!enough || !isfinite(loss) || mean <= TRAIN_ABSURD * guess)
         return train_check_finite(t, loss, t->step - t->step_in_epoch + steps);
-    return st_fail(ST_NUMERIC, "the loss is %.4g on average over the %llu steps of this epoch, more than %d times that "
-                   "of a net that only guesses (%.2f): take a smaller --lr than %g, or a --warmup%s", mean,
-                   (unsigned long long)steps, TRAIN_ABSURD, guess, t->options->lr,
+    return st_fail(ST_NUMERIC, "the loss is %.4g on average over the %llu step%s of this epoch, more than %d times "
+                   "that of a net that only guesses (%.2f): take a smaller --lr than %g, or a --warmup%s", mean,
+                   (unsigned long long)steps, plural(steps), TRAIN_ABSURD, guess, t->options->lr,
                    t->epoch ? "; epochs saved before are good" : "");
 }
 

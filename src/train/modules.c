@@ -44,8 +44,8 @@ static enum st check_couplings(struct team *team, const struct nn_net *net, int 
     team->rows_max = (batch + team->micro - 1) / team->micro;
     team->ring = team->placement.queue + team->micro + SPARE;
     if (team->micro > 1 && (team->rows_max < most || batch < team->micro))
-        return st_fail(ST_INPUT, "micro=%d is too much for a batch of %d: %d samples a micro-batch at least",
-                       team->micro, batch, most);
+        return st_fail(ST_INPUT, "micro=%d is too much for a batch of %d: %d sample%s a micro-batch at least",
+                       team->micro, batch, most, plural((uint64_t)most));
     return ST_OK;
 }
 

@@ -10,8 +10,8 @@ enum st train_check_set(const struct nn_net *net, const struct data_set *set)
                            net->input.c, net->input.h, net->input.w, set->name, set->c, set->h, set->w);
     }
     if (set->classes > net->classes)
-        return st_fail(ST_INPUT, "%s: the last layer has %d outputs, but %s has %d classes", net->origin, net->classes,
-                       set->name, set->classes);
+        return st_fail(ST_INPUT, "%s: the last layer has %d output%s, but %s has %d classes", net->origin, net->classes,
+                       plural((uint64_t)net->classes), set->name, set->classes);
     if (set->c > TRAIN_CHANNELS_MAX)
         return st_fail(ST_INPUT, "%s: pictures of %d channels, %d at most", set->name, set->c, TRAIN_CHANNELS_MAX);
     return ST_OK;

@@ -9,8 +9,8 @@
 static enum st check_layers(const struct nn_net *net, int layers)
 {
     if (layers < 1 || layers > net->layer_count)
-        return st_fail(ST_INPUT, "%s: there is no view of %d layers, for the net has %d", net->origin, layers,
-                       net->layer_count);
+        return st_fail(ST_INPUT, "%s: there is no view of %d layer%s, for the net has %d", net->origin, layers,
+                       plural((uint64_t)layers), net->layer_count);
     if (layers < net->layer_count && !nn_net_may_cut(net, layers))
         return st_fail(ST_INPUT, "%s: no view can end behind layer %d, which computes the %s behind it in its own pass",
                        net->origin, layers - 1, net->layer[layers].kind->name);

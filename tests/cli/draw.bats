@@ -97,7 +97,7 @@ look()
     [ "$(look pixel zero-pictures/pictures/weights-00-w.png)" = '247 247 247' ]
     [ "$(look text zero-pictures/pictures/weights-00-w.png range)" = 0 ]
     [ "$(look pixel equal-pictures/pictures/weights-00-w.png)" = '5 48 97' ]
-    [ "$(look text one-pictures/pictures/weights-00-w.png tiles)" = '1 in 1 rows and 1 columns' ]
+    [ "$(look text one-pictures/pictures/weights-00-w.png tiles)" = '1 in 1 row and 1 column' ]
 }
 
 @test "a run whose weights are no numbers is drawn all the same" {

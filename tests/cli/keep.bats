@@ -80,6 +80,16 @@ clutch train --resume part" ]]
     [ "$(wc -l <part/metrics.jsonl)" = 4 ]
 }
 
+@test "what there is one of" {
+    good train "$NET" "${SHORT[@]}" --epochs 1 --draw-every 0 --out run
+    good train --resume run
+    [ "$output" = 'finished: run has its 1 epoch; --epochs with more goes on' ]
+    good train --resume run --epochs 2 --draw-every 0
+    [[ $output == *'resume: run, 1 of 2 epochs are done'* ]]
+    refused 'net: 2 modules need 1 cut, and places for cuts are 0: before each layer with products '\
+'but the first' plan 'input 1x28x28; dense 10; loss softmax' --modules 2 --devices virtual:2@8
+}
+
 @test "a finished run says so, mends its files, and goes on with more epochs" {
     good train "$NET" "${SHORT[@]}" --epochs 2 --out run
     local before

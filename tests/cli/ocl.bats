@@ -3,7 +3,7 @@ load common
 
 no_device()
 {
-    local message="no OpenCL device found ($1 platforms); $2; \`clutch devices\` says more"
+    local message="no OpenCL device found ($1 platform$([ "$1" = 1 ] || echo s)); $2; \`clutch devices\` says more"
     refused "$message" train "$NET" --data digits
     refused "$message" devices --devices all
     good devices --json

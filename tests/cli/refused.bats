@@ -69,7 +69,7 @@ files into one of these; or give a folder"
     echo 'no data' >$images
     refused "$images is not an IDX file: it starts with bytes 6e 6f, not 00 00" train "$TINY" --data data
     cp $labels $images
-    refused "$images has 1 dimensions; wanted 3" train "$TINY" --data data
+    refused "$images has 1 dimension; wanted 3" train "$TINY" --data data
     idx_pictures $images 21
     refused "data/train-labels-idx1-ubyte holds 20 labels, but $images 21 pictures" train "$TINY" --data data
     idx_pictures $images 20 6 7

@@ -75,7 +75,7 @@ json.dump(d, open(sys.argv[2], "w"))
 END
     export XDG_CONFIG_HOME=$PWD/config
     good tune --quick
-    [[ $output == *"; 1 candidates are known"*"    2/2   plain "*"complete in "* && $output != *" 1/2 "* ]]
+    [[ $output == *"; 1 candidate is known"*"    2/2   plain "*"complete in "* && $output != *" 1/2 "* ]]
     good tune --quick --fresh --json
     [ "$(json 'd[0]["tried"]' <<<"$output")" = 2 ]
 }

@@ -143,7 +143,7 @@ static void test_idx_tells_what_is_wrong(void **state)
         {"train", "images", 0, 1, 0, "train-images-idx3-ubyte is not an IDX file: it starts with bytes 01 00"},
         {"t10k", "labels", 1, 7, 0, "t10k-labels-idx1-ubyte is not an IDX file: it starts with bytes 00 07"},
         {"train", "images", 2, 13, 0, "train-images-idx3-ubyte has element type 0x0d; allowed is 0x08"},
-        {"train", "images", 3, 1, 0, "train-images-idx3-ubyte has 1 dimensions; wanted 3"},
+        {"train", "images", 3, 1, 0, "train-images-idx3-ubyte has 1 dimension; wanted 3"},
         {"t10k", "labels", 3, 3, 0, "t10k-labels-idx1-ubyte has 3 dimensions; wanted 1"},
         {"train", "images", -1, 0, -116, "cut short: its header wants 16 bytes, found 0"},
         {"train", "images", -1, 0, -101, "cut short: its header wants 16 bytes, found 15"},

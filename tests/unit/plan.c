@@ -288,7 +288,7 @@ static void test_refused(void **state)
           plan_choose(net, &costs, &wish, &p));
     wish.pinned = pinned;
     wish.cuts = cuts;
-    FAILS(ST_INPUT, "t.net: 1 modules need a device each, and free devices are 0", plan_choose(net, &costs, &wish, &p));
+    FAILS(ST_INPUT, "t.net: 1 module needs a device each, and free devices are 0", plan_choose(net, &costs, &wish, &p));
     wish.modules = 65;
     wish.pinned = NULL;
     FAILS(ST_INPUT, "t.net: 65 modules on 2 devices: 64 modules on 64 devices are the most",

@@ -319,7 +319,7 @@ static void test_what_is_refused(void **state)
           open_with(run_plan(net_with(BARE, "cut exact micro=2;", "cut exact micro=4;"), 100), 2));
     FAILS(ST_INPUT, "a pipeline of 1 micro-batches meets one of 2",
           open_with(run_plan(net_with(BARE, "cut exact micro=2;", "cut csg;"), 100), 2));
-    FAILS(ST_INPUT, "micro=33 is too much for a batch of 32: 1 samples a micro-batch at least",
+    FAILS(ST_INPUT, "micro=33 is too much for a batch of 32: 1 sample a micro-batch at least",
           open_with(run_plan(net_with(BARE, "cut exact micro=33;", ""), 100), 2));
     FAILS(ST_INPUT, "micro=16 is too much for a batch of 32: 3 samples a micro-batch at least",
           open_with(run_plan(deep("cut exact micro=16;", ""), 100), 2)); /* of batchnorm, which may get one more */

@@ -32,8 +32,8 @@ load common
     refused "unknown command 'trian'; did you mean 'train'? known: $commands" trian "$NET" --data digits
     unset REFUSED_BY
     refused "unknown option '--frob'; known: --devices, --json" devices --frob
-    refused "unknown option '--epochs=3'; known: --data, --devices, --json" eval run --epochs=3
-    refused "unknown option '-v'; known: --devices, --json" predict -v
+    refused "unknown option '--epochs=3'; known: --data, --split, --best, --devices, --json" eval run --epochs=3
+    refused "unknown option '-v'; known: --best, --devices, --json" predict -v
     run --separate-stderr "$CLUTCH" train "$NET" --data digits --epoch 3
     [[ $status == 2 && ${#stderr_lines[@]} == 1 ]]
     [[ $stderr == "clutch train: unknown option '--epoch'; did you mean '--epochs'? known: --data, "*", --json" ]]

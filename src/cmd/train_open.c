@@ -64,9 +64,9 @@ static enum st gather_facts(struct session *c, const struct wishes *w, const cha
         s = check_utf8(f->net_origin, f->net_text, false);
     if (s == ST_OK && f->devices)
         s = check_utf8("--devices", f->devices, true);
-    if (s == ST_OK && f->data_path)
-        s = check_utf8("the path of the data", f->data_path, true);
-    return s != ST_OK ? s : check_utf8("--data", f->data, true);
+    if (s == ST_OK)
+        s = check_utf8("--data", f->data, true);
+    return s != ST_OK || !f->data_path ? s : check_utf8("the path of the data", f->data_path, true);
 }
 
 static enum st open_data(struct session *c, const char *data, uint32_t limit, uint32_t validation, uint64_t seed)

@@ -8,7 +8,7 @@
 #include "support/check.h"
 #include "support/tensors.h"
 
-#include "store.h"
+#include "train.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -204,7 +204,8 @@ static int metrics_lines(const char *folder)
     return n;
 }
 
-/* What is in a run folder is whole, and what metrics.jsonl tells of is there. */
+/* What is in a run folder is whole, and metrics.jsonl tells of the epochs of the checkpoint, and of one more at most,
+ * which a resumed run cuts off. */
 static void check_run(long fault, const char *folder, int code)
 {
     int lines = metrics_lines(folder);
@@ -213,8 +214,11 @@ static void check_run(long fault, const char *folder, int code)
     check_no_parts(fault, folder);
     check_no_parts(fault, at(folder, "pictures") + strlen(check_folder()) + 1);
     check_no_parts(fault, "cache/clutch");
-    if (lines && (!model || !checkpoint))
-        fail_msg("fault %ld: %d epochs are told, but the model or the checkpoint is missing", fault, lines);
+    int64_t epochs = 0, steps;
+    if (checkpoint)
+        OK(train_checkpoint_look(at(folder, "checkpoint.safetensors"), &epochs, &steps));
+    if (lines < epochs || lines > epochs + 1 || (model && !checkpoint) || (code == 0 && (!model || lines > epochs)))
+        fail_msg("fault %ld: %d epochs are told, the checkpoint is of %lld", fault, lines, (long long)epochs);
     if (dir_exists(at(folder, "")) && !file_exists(at(folder, "run.json")))
         fail_msg("fault %ld leaves a folder without run.json", fault);
     if (code == 0 && lines != EPOCHS)
@@ -280,7 +284,7 @@ static void test_fresh_run(void **state)
         check_run(n, "run", code);
         if (!first_folder && code != 0 && dir_exists(at("run", "")))
             first_folder = n;
-        if (!half && code != 0 && metrics_lines("run") == 1) {
+        if (!half && code != 0 && metrics_lines("run") == 1 && file_exists(at("run", "checkpoint.safetensors"))) {
             copy_run("run", "half");
             half = true;
         }
@@ -400,8 +404,8 @@ static void walk_modules(const char *first, const char *second, const char *devi
         code = run_clutch(n, line);
         check_run(n, "run", code);
         check_trace(n, "run", code);
-        if (metrics_lines("run") > 0 && !loads(at("run", "couplings.safetensors"), 2))
-            fail_msg("fault %ld: an epoch is told, but its couplings are missing", n);
+        if (code == 0 && !loads(at("run", "couplings.safetensors"), 2))
+            fail_msg("fault %ld: the run ended well, but its couplings are missing", n);
         begun = begun || (code != 0 && dir_exists(at("run", "")));
         if (code == 0 && begun && !same_file(at("run", "model.safetensors"), at("parts", "model.safetensors")))
             fail_msg("fault %ld changes the weights without a word", n);
@@ -555,13 +559,15 @@ static void test_plan(void **state)
 static void test_eval(void **state)
 {
     (void)state;
-    walk_reader("eval whole --json", "{\"run\":\"whole\",\"data\":\"data\",\"samples\":20,\"test_loss\":");
+    walk_reader("eval whole --json",
+                "{\"run\":\"whole\",\"data\":\"data\",\"split\":\"test\",\"samples\":20,\"test_loss\":");
 }
 
 static void test_eval_on_folders(void **state)
 {
     (void)state;
-    walk_reader("eval whole --data pngs --json", "{\"run\":\"whole\",\"data\":\"pngs\",\"samples\":4,\"test_loss\":");
+    walk_reader("eval whole --data pngs --json",
+                "{\"run\":\"whole\",\"data\":\"pngs\",\"split\":\"test\",\"samples\":4,\"test_loss\":");
 }
 
 static void test_predict(void **state)

@@ -82,7 +82,7 @@ seconds step test_accuracy test_loss train_accuracy train_loss validation_accura
     done=$(wc -l <part/metrics.jsonl)
     [[ $done -ge 1 && $done -le 3 ]]
     [ "${#stderr_lines[@]}" = 1 ]
-    good train --resume part
+    good train --resume part --draw-every 1 # a run without pictures stays one, unless it is asked for some
     # the failure may have come between an epoch's line and its checkpoint
     [[ $output == *"resume: part, $done of 4 epochs are done"* ||
         $output == *"resume: part, $((done - 1)) of 4 epochs are done"* ]]

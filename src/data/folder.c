@@ -247,6 +247,15 @@ out:
     return s;
 }
 
+static enum st fail_unknown(const struct tree *t, const char *name)
+{
+    for (size_t k = 0; k < t->classes; k++)
+        if (data_alike(t->class_name[k], name))
+            return st_fail(ST_INPUT, "class %s of %s is not in %s: its %s is written otherwise, in capitals or accents",
+                           name, t->test, t->train, t->class_name[k]);
+    return st_fail(ST_INPUT, "class %s of %s is not in %s, so nothing can learn it", name, t->test, t->train);
+}
+
 static enum st find_test_piles(struct tree *t)
 {
     enum st s = ST_OK;
@@ -259,7 +268,7 @@ static enum st find_test_piles(struct tree *t)
         while (k < t->classes && strcmp(t->class_name[k], name[i]) != 0)
             k++;
         if (k == t->classes)
-            TRY(st_fail(ST_INPUT, "class %s of %s is not in %s, so nothing can learn it", name[i], t->test, t->train));
+            TRY(fail_unknown(t, name[i]));
         TRY(find_pile(t, t->test, name[i], &t->test_pile[k]));
         TRY(check_pile(&t->test_pile[k]));
     }
@@ -404,6 +413,18 @@ out:
     return s;
 }
 
+/* The first two alike are told: where there are more, they came the same way. */
+static void tell_alike(const struct tree *t)
+{
+    for (size_t k = 1; k < t->classes; k++)
+        for (size_t i = 0; i < k; i++)
+            if (data_alike(t->class_name[i], t->class_name[k])) {
+                note("%s has classes %s and %s, whose names differ in capitals or accents alone: if they are one "
+                     "class, put them into one folder", t->train, t->shown_name[i], t->shown_name[k]);
+                return;
+            }
+}
+
 static void tell_passed_over(const struct tree *t, const char *folder)
 {
     struct text words = {0};
@@ -456,6 +477,7 @@ enum st data_read_png(const char *folder, struct data_set *set, bool *found)
     }
     TRY(find_test_piles(t));
     tell_passed_over(t, folder);
+    tell_alike(t);
     TRY(fill(t, folder, set));
 out:
     if (t)

@@ -2,6 +2,7 @@
 #include "formats.h"
 #include "store.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -39,6 +40,38 @@ enum st data_folders(const char *folder, struct arena *arena, struct data_junk *
     *n = kept;
 out:
     return s;
+}
+
+/* The next character of a name as a small letter without an accent, be that one with the letter or behind it, and what
+ * follows; 0 at the end. Bytes that are no UTF-8 stand for themselves. */
+static uint32_t next_plain(const char **name)
+{
+    static const char letter[] = /* of U+00C0 to U+017F; '.': none with an accent */
+        "AAAAAA.CEEEEIIII.NOOOOO..UUUUY..aaaaaa.ceeeeiiii.nooooo..uuuuy.yAaAaAaCcCcCcCcDd..EeEeEeEeEeGgGg"
+        "GgGgHh..IiIiIiIiI...JjKk.LlLlLl....NnNnNn...OoOoOo..RrRrRrSsSsSsSsTtTt..UuUuUuUuUuUuWwYyYZzZzZz.";
+    _Static_assert(sizeof letter == 0x180 - 0xc0 + 1, "a letter each");
+    const uint32_t no_utf8 = 0x110000;
+    uint32_t c;
+    do {
+        int n;
+        c = utf8_at(*name, &n);
+        if (!n)
+            c = no_utf8 | (unsigned char)**name;
+        *name += !c ? 0 : n ? n : 1;
+    } while (c >= 0x300 && c <= 0x36f);
+    if (c >= 0xc0 && c < 0x180 && letter[c - 0xc0] != '.')
+        c = (unsigned char)letter[c - 0xc0];
+    return c < 0x80 ? (uint32_t)tolower((int)c) : c;
+}
+
+bool data_alike(const char *a, const char *b)
+{
+    uint32_t x, y;
+    do {
+        x = next_plain(&a);
+        y = next_plain(&b);
+    } while (x == y && x);
+    return x == y;
 }
 
 /* The folder's only folder, else the only one with IDX files in it, as MNIST/raw beside MNIST/processed. */

@@ -30,6 +30,8 @@ struct data_junk {
 MUST_USE enum st data_folders(const char *folder, struct arena *arena, struct data_junk *junk, char ***names,
                               size_t *n);
 
+/* Whether two names look alike: they differ in nothing but capitals and accents, which some disks write otherwise. */
+bool data_alike(const char *a, const char *b);
 /* Where data may lie where a folder has none of its own: in its only folder, else in the only one with IDX files. */
 MUST_USE enum st data_deeper(const char *folder, char out[DATA_PATH_MAX], bool *found);
 

@@ -198,3 +198,14 @@ for i in range(4096):
     refused '4097 pictures with those in folder many: at most 4096 can be taken at once' predict run good.png many
     refused 'more than 4096 pictures with good.png: at most so many can be taken at once' predict run many good.png
 }
+
+@test "names of classes that look alike" {
+    sixes 'photos/caf'$'\xc3\xa9' 'photos/Cafe'$'\xcc\x81' # one letter with its accent, and two
+    run --separate-stderr "$CLUTCH" train "$SMALL" --data photos --epochs 1 --draw-every 0 --out run
+    [ "$status" = 0 ]
+    [[ $(complaints) == *'photos has classes Cafe'*' and caf'*', whose names differ in capitals or accents alone: if '\
+'they are one class, put them into one folder'* ]]
+    sixes two/train/cat two/train/dog two/test/cat two/test/Dog
+    refused 'class Dog of two/test is not in two/train: its dog is written otherwise, in capitals or accents' \
+        train "$SMALL" --data two
+}

@@ -273,12 +273,7 @@ enum st print_completion(const char *shell)
         if (strcmp(shells[i].name, shell) != 0)
             continue;
         enum st s = shells[i].write(&out);
-        if (s == ST_OK)
-            s = text_status(&out);
-        if (s == ST_OK)
-            output_lines(out.s);
-        text_free(&out);
-        return s;
+        return output_text(s, &out);
     }
     return st_fail(ST_INPUT, "%s", show_unknown(unknown, sizeof unknown, "shell", shell, shell_name, NULL));
 }

@@ -16,11 +16,7 @@ static enum st print_usage(void)
 {
     struct text text = {0};
     usage_show(&text);
-    enum st s = text_status(&text);
-    if (s == ST_OK)
-        output_lines(text.s);
-    text_free(&text);
-    return s;
+    return output_text(ST_OK, &text);
 }
 
 enum st each_option_list(void (*visit)(void *user, const struct arg_list *list), void *user)

@@ -39,6 +39,8 @@ int terminal_width(void); /* in columns, as it is now; COLUMNS, or 80, where std
  * Conversions: d i u x c s f e g %, with flags, width and precision. */
 void output(const char *fmt, ...) PRINTF(1, 2);
 void output_lines(const char *lines); /* a text of our own making, of several lines */
+/* The same of a text that was made with status `s`, where both are good; frees it, and returns what went wrong. */
+MUST_USE enum st output_text(enum st s, struct text *t);
 /* A line, cut to the width, that the next output of any kind replaces. */
 void status_line(const char *fmt, ...) PRINTF(1, 2);
 void complain_lines(const char *lines); /* of our own making, to stderr */

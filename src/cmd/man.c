@@ -83,10 +83,5 @@ enum st print_man(void)
              ".SH COMMANDS\n", cmd_version());
     enum st s = each_option_list(add_command, &out);
     text_add(&out, "%s", ends);
-    if (s == ST_OK)
-        s = text_status(&out);
-    if (s == ST_OK)
-        output_lines(out.s);
-    text_free(&out);
-    return s;
+    return output_text(s, &out);
 }

@@ -68,13 +68,11 @@ bool session_ends_after(const struct session *c, int64_t epochs); /* whether it 
 /* All files of the run, as training is now. Where an epoch has just ended, `metrics` is its line, and `accuracy` that
  * of the held-out split; else NULL. */
 MUST_USE enum st session_save(struct session *c, const char *metrics, double accuracy);
-/* Takes a run up from its checkpoint: weights, which epoch is the best so far, and the other files brought to where the
- * checkpoint is. Where it is damaged, one that was kept before is taken. */
+/* Takes a run up from its checkpoint: weights, where the net is open; which epoch is the best so far; and the other
+ * files are brought to where the checkpoint is. Where it is damaged, one that was kept before is taken. */
 MUST_USE enum st session_load(struct session *c);
 /* Without a device: whole epochs and steps that are done by the checkpoint. Changes no file. */
 MUST_USE enum st session_look(struct session *c, int64_t *epoch, int64_t *step);
-/* The files of session_load(), without a device. */
-MUST_USE enum st session_mend(struct session *c);
 void session_set_next_save(struct session *c); /* of a checkpoint within an epoch: from now on */
 /* After ST_NUMERIC: back to the last checkpoint, and on from there with half the rate. */
 MUST_USE enum st session_restore(struct session *c);

@@ -193,6 +193,16 @@ void output_lines(const char *lines)
     put_shown(stdout, lines, SIZE_MAX, true);
 }
 
+enum st output_text(enum st s, struct text *t)
+{
+    if (s == ST_OK)
+        s = text_status(t);
+    if (s == ST_OK)
+        output_lines(t->s);
+    text_free(t);
+    return s;
+}
+
 void status_line(const char *fmt, ...)
 {
     char line[LINE_MAX_BYTES];

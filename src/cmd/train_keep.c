@@ -231,9 +231,9 @@ enum st session_load(struct session *c)
     char path[PATH_MAX];
     int64_t epoch, step;
     TRY(find_checkpoint(c, path, &epoch, &step));
-    TRY(train_load_checkpoint(c->train, path));
+    if (c->train)
+        TRY(train_load_checkpoint(c->train, path));
     TRY(bring_files(c, path, step));
-    session_set_next_save(c);
 out:
     return s;
 }
@@ -246,17 +246,6 @@ enum st session_look(struct session *c, int64_t *epoch, int64_t *step)
     int ended;
     TRY(find_checkpoint(c, path, epoch, step));
     TRY(read_best(c, *step, &bytes, &ended));
-out:
-    return s;
-}
-
-enum st session_mend(struct session *c)
-{
-    enum st s = ST_OK;
-    char path[PATH_MAX];
-    int64_t epoch, step;
-    TRY(find_checkpoint(c, path, &epoch, &step));
-    TRY(bring_files(c, path, step));
 out:
     return s;
 }

@@ -300,7 +300,7 @@ enum st session_resume(struct session *c, const struct wishes *w, bool *finished
     *finished = session_ends_after(c, epoch);
     if (*finished) {
         c->done = (int)epoch;
-        TRY(session_mend(c));
+        TRY(session_load(c)); /* its files alone: there is nothing to train */
         goto out;
     }
     TRY(open_again(c, w));

@@ -201,11 +201,13 @@ static enum st layout_check(const struct entry *entries, size_t n, size_t data_b
         if (entries[i].begin < at)
             return st_fail(ST_INPUT, "tensor %s overlaps tensor %s", name, entries[i - 1].tensor.name);
         if (entries[i].begin > at)
-            return st_fail(ST_INPUT, "hole of %zu bytes before tensor %s", entries[i].begin - at, name);
+            return st_fail(ST_INPUT, "hole of %zu byte%s before tensor %s", entries[i].begin - at,
+                           plural(entries[i].begin - at), name);
         at = entries[i].end;
     }
     if (at != data_bytes)
-        return st_fail(ST_INPUT, "%zu bytes after the last tensor belong to none", data_bytes - at);
+        return st_fail(ST_INPUT, "%zu byte%s after the last tensor, for no tensor", data_bytes - at,
+                       plural(data_bytes - at));
     return ST_OK;
 }
 

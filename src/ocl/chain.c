@@ -10,7 +10,7 @@
 
 enum {
     OPS_MAX = CHAIN_OPS_MAX, KINDS_MAX = CHAIN_KINDS_MAX, BUFS_MAX = CHAIN_BUFS_MAX, PATCHES_MAX = CHAIN_PATCHES_MAX,
-    ARGS_MAX = 24,        /* of a kernel; one with more is launched alone */
+    ARGS_MAX = 24,        /* of a kernel; one with more, or with more words, is launched alone */
     WORDS_MAX = 8192,     /* of the list */
     HEAD = 5,             /* words of a kernel in the list before its arguments */
     BLOCK = 32,           /* words that are written at once: the largest pattern of a fill */
@@ -333,7 +333,8 @@ static bool has_room(const struct chain *c, const struct ocl_arg *args, int n)
     size_t words = HEAD;
     for (int i = 0; i < n; i++)
         words += words_of(&args[i]);
-    return c->ops < OPS_MAX && c->kinds < KINDS_MAX && c->bufs + n <= BUFS_MAX && c->words + words <= WORDS_MAX;
+    return n <= ARGS_MAX && c->ops < OPS_MAX && c->kinds < KINDS_MAX && c->bufs + n <= BUFS_MAX &&
+           c->words + words <= WORDS_MAX;
 }
 
 static uint32_t number_of(struct chain *c, const struct ocl_buf *b)
@@ -377,8 +378,8 @@ static void add_arg(struct chain *c, struct ocl_arg *a)
 enum st chain_add(struct ocl_kernel *k, const size_t items[2], const size_t group[2], const struct ocl_arg *args, int n)
 {
     struct chain *c = k->queue->chain;
-    enum st s = has_room(c, args, n) && n <= ARGS_MAX ? ST_OK : chain_flush(k->queue);
-    if (s != ST_OK || n > ARGS_MAX)
+    enum st s = has_room(c, args, n) ? ST_OK : chain_flush(k->queue);
+    if (s != ST_OK || !has_room(c, args, n)) /* not even behind a flush: it fits into no chain */
         return s != ST_OK ? s : ocl_launch_now(k, items, group, args, n);
     struct op *op = &c->op[c->ops++];
     size_t all = items[0] * items[1], pieces = k->queue->device->facts.compute_units * (size_t)PIECES;

@@ -1,5 +1,6 @@
 #include "check.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,4 +44,14 @@ const char *check_folder(void)
         atexit(remove_folder);
     }
     return folder;
+}
+
+const char *in_folder(const char *name)
+{
+    static char path[8][PATH_MAX];
+    static int turn;
+    turn = (turn + 1) % 8;
+    if (snprintf(path[turn], sizeof path[turn], "%s/%s", check_folder(), name) >= PATH_MAX)
+        fail_msg("path too long: %s", name);
+    return path[turn];
 }

@@ -27,5 +27,7 @@ void check_close(const char *what, const float *got, const double *want, size_t 
 
 /* A folder of its own for this test program's files, made at the first call and removed when the program ends. */
 const char *check_folder(void);
+/* Path of a file in it; good for seven more calls. */
+const char *in_folder(const char *name);
 
 #endif

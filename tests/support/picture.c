@@ -6,13 +6,6 @@
 #include <string.h>
 #include <zlib.h>
 
-const char *check_path(const char *name)
-{
-    static char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", check_folder(), name);
-    return path;
-}
-
 struct store_picture check_noise(int w, int h, int channels)
 {
     struct store_picture p;

@@ -6,9 +6,6 @@
 
 #include "store.h"
 
-/* A file in check_folder(); good until the next call. */
-const char *check_path(const char *name);
-
 /* The same noise at each call; caller frees. */
 struct store_picture check_noise(int w, int h, int channels);
 

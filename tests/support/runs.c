@@ -5,7 +5,6 @@
 #include "device.h"
 #include "store.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,13 +86,6 @@ struct train_epoch run_epochs(struct train *t, int n)
     for (int i = 0; i < n; i++)
         OK(train_epoch_run(t, NULL, &e));
     return e;
-}
-
-const char *in_folder(const char *file)
-{
-    static char path[PATH_MAX];
-    OK(store_path(check_folder(), file, path, sizeof path));
-    return path;
 }
 
 /* A checkpoint holds all that a run consists of, and how long it took, which is no part of it. */

@@ -56,7 +56,5 @@ bool same_numbers(struct numbers a, struct numbers b);
 /* The parameters of module k, or of net i of the coupling above it. */
 struct numbers params_of_module(struct run *r, int k);
 struct numbers params_of_coupling(struct run *r, int k, int i);
-/* Path of a file in the program's folder; good until the next call. */
-const char *in_folder(const char *file);
 
 #endif

@@ -81,19 +81,12 @@ static void put_set(const char *folder, int naming, uint32_t side, uint32_t trai
     put_parts(folder, "train", "t10k", naming, side, train_classes, test_classes);
 }
 
-static const char *folder_of(const char *name)
-{
-    static char path[256];
-    snprintf(path, sizeof path, "%s/%s", check_folder(), name);
-    return path;
-}
-
 static void test_idx_under_every_name(void **state)
 {
     (void)state;
     static const char *const name[] = {"dash", "dot", "dash-gz", "dot-gz"};
     for (int naming = 0; naming < 4; naming++) {
-        const char *folder = folder_of(name[naming]);
+        const char *folder = in_folder(name[naming]);
         put_set(folder, naming, 4, 3, 12);
         struct data_set *set = NULL;
         OK(data_open(folder, 0, &set));
@@ -117,12 +110,12 @@ static void test_idx_sizes_and_classes(void **state)
 {
     (void)state;
     struct data_set *set = NULL;
-    const char *folder = folder_of("one-class");
+    const char *folder = in_folder("one-class");
     put_set(folder, 0, 1, 1, 1); /* smallest pictures; a lone class still makes two */
     OK(data_open(folder, 0, &set));
     assert_true(set->h == 1 && set->w == 2 && set->classes == 2);
     data_free(set);
-    folder = folder_of("all-classes");
+    folder = in_folder("all-classes");
     put_set(folder, 0, 1, DATA_CLASSES_MAX, 2);
     OK(data_open(folder, 0, &set));
     assert_int_equal(set->classes, DATA_CLASSES_MAX);
@@ -164,7 +157,7 @@ static void test_idx_tells_what_is_wrong(void **state)
         {"t10k", "images", W, 4, -12, "pictures of 4 x 4 pixels, but the training set's are 4 x 5"},
     };
     for (size_t i = 0; i < COUNT_OF(row); i++) {
-        const char *folder = folder_of("wrong");
+        const char *folder = in_folder("wrong");
         put_set(folder, 0, 4, 3, 3);
         uint32_t n = strcmp(row[i].part, "train") == 0 ? TRAIN : TEST;
         struct bytes f = strcmp(row[i].kind, "images") == 0 ? images_of(n, 4, 5) : labels_of(n, 3);
@@ -183,7 +176,7 @@ static void test_missing_files_are_named(void **state)
     (void)state;
     char path[512];
     struct data_set *set = NULL;
-    const char *folder = folder_of("missing");
+    const char *folder = in_folder("missing");
     OK(dir_make(folder));
     FAILS(ST_INPUT, "missing: neither the four IDX files", data_open(folder, 0, &set));
     FAILS(ST_INPUT, "nor folders of PNGs (train/CLASS/*.png and test", data_open(folder, 0, &set));
@@ -228,7 +221,7 @@ static void test_idx_as_people_have_it(void **state)
     (void)state;
     char root[512], folder[600], words[800];
     struct data_set *set = NULL;
-    snprintf(root, sizeof root, "%s", folder_of("unpacked")); /* into folders of their own names */
+    snprintf(root, sizeof root, "%s", in_folder("unpacked")); /* into folders of their own names */
     for (int i = 0; i < 4; i++) {
         const char *part = i < 2 ? "train" : "t10k", *kind = i & 1 ? "labels" : "images";
         struct bytes f = i & 1 ? labels_of(i < 2 ? TRAIN : TEST, 3) : images_of(i < 2 ? TRAIN : TEST, 4, 5);
@@ -237,7 +230,7 @@ static void test_idx_as_people_have_it(void **state)
     }
     check_set(root, root, "");
     /* torchvision's root: the set's folder, and in it one of others' making */
-    snprintf(root, sizeof root, "%s", folder_of("root"));
+    snprintf(root, sizeof root, "%s", in_folder("root"));
     snprintf(folder, sizeof folder, "%s/MNIST/processed", root);
     OK(dir_make(folder));
     snprintf(folder, sizeof folder, "%s/MNIST/raw", root);
@@ -246,7 +239,7 @@ static void test_idx_as_people_have_it(void **state)
     snprintf(folder, sizeof folder, "%s/FashionMNIST/raw", root);
     put_set(folder, 2, 4, 3, 3);
     FAILS(ST_INPUT, "no data in", data_open(root, 0, &set)); /* which of the two? */
-    snprintf(root, sizeof root, "%s", folder_of("emnist")); /* its names; then labels from 1 */
+    snprintf(root, sizeof root, "%s", in_folder("emnist")); /* its names; then labels from 1 */
     put_parts(root, "emnist-letters-train", "emnist-letters-test", 0, 4, 3, 3);
     check_set(root, root, SWAPPED);
     struct bytes f = labels_of(TRAIN, 1);
@@ -273,7 +266,7 @@ static void test_damaged_gzip(void **state)
         {0, 0, 4, "train-images-idx3-ubyte.gz: unexpected end of file"}, /* all samples there, the check is not */
         {0, 0, 40, "train-images-idx3-ubyte.gz: unexpected end of file"},
     };
-    const char *folder = folder_of("damaged");
+    const char *folder = in_folder("damaged");
     char path[512], *data = NULL;
     size_t len;
     struct data_set *set = NULL;
@@ -306,13 +299,13 @@ static void test_folder_gives_the_name(void **state)
     };
     struct data_set *set = NULL;
     for (size_t i = 0; i < COUNT_OF(row); i++) {
-        const char *folder = folder_of(row[i].folder);
+        const char *folder = in_folder(row[i].folder);
         put_set(folder, 0, 2, 2, 2);
         OK(data_open(folder, 0, &set));
         assert_string_equal(set->name, row[i].name);
         data_free(set);
     }
-    const char *folder = folder_of("fashion-mnist"); /* a folder so called has these classes */
+    const char *folder = in_folder("fashion-mnist"); /* a folder so called has these classes */
     put_set(folder, 0, 2, 10, 10);
     OK(data_open(folder, 0, &set));
     assert_string_equal(set->class_name[0], "T-shirt/top");
@@ -331,27 +324,27 @@ static void test_known_sets_are_looked_for(void **state)
     char place[512];
     FAILS(ST_INPUT, "unknown data set 'cifar'; known: fashion-mnist, mnist, digits; or give a folder",
           data_open("cifar", 0, &set));
-    setenv("HOME", folder_of("home"), 1);
-    setenv("XDG_DATA_HOME", folder_of("xdg"), 1);
+    setenv("HOME", in_folder("home"), 1);
+    setenv("XDG_DATA_HOME", in_folder("xdg"), 1);
     if (!dir_exists("/usr/share/datasets/mnist")) {
-        snprintf(place, sizeof place, "looked in %s/clutch/mnist, /usr/share/datasets/mnist;", folder_of("xdg"));
+        snprintf(place, sizeof place, "looked in %s/clutch/mnist, /usr/share/datasets/mnist;", in_folder("xdg"));
         FAILS(ST_INPUT, place, data_open("mnist", 0, &set));
         setenv("XDG_DATA_HOME", "not/from/the/root", 1);
-        snprintf(place, sizeof place, "looked in %s/.local/share/clutch/mnist, ", folder_of("home"));
+        snprintf(place, sizeof place, "looked in %s/.local/share/clutch/mnist, ", in_folder("home"));
         FAILS(ST_INPUT, place, data_open("mnist", 0, &set));
     }
     if (!dir_exists("/usr/share/datasets/fashion-mnist"))
         FAILS(ST_INPUT, "apt install dataset-fashion-mnist; or give a folder", data_open("fashion-mnist", 0, &set));
-    setenv("XDG_DATA_HOME", folder_of("xdg"), 1);
-    put_set(folder_of("xdg/clutch/mnist"), 0, 28, 10, 10); /* 28 x 29 */
+    setenv("XDG_DATA_HOME", in_folder("xdg"), 1);
+    put_set(in_folder("xdg/clutch/mnist"), 0, 28, 10, 10); /* 28 x 29 */
     FAILS(ST_INPUT, "is not mnist: its pictures are 28 x 29 pixels, wanted 28 x 28", data_open("mnist", 0, &set));
     struct bytes f = images_of(TRAIN, 28, 28);
-    put_file(folder_of("xdg/clutch/mnist"), "train", "images", 0, &f);
+    put_file(in_folder("xdg/clutch/mnist"), "train", "images", 0, &f);
     f = images_of(TEST, 28, 28);
-    put_file(folder_of("xdg/clutch/mnist"), "t10k", "images", 0, &f);
+    put_file(in_folder("xdg/clutch/mnist"), "t10k", "images", 0, &f);
     OK(data_open("mnist", 0, &set));
     assert_string_equal(set->name, "mnist");
-    assert_string_equal(set->path, folder_of("xdg/clutch/mnist"));
+    assert_string_equal(set->path, in_folder("xdg/clutch/mnist"));
     assert_string_equal(set->class_name[3], "3");
     data_free(set);
 }
@@ -365,7 +358,7 @@ static void test_fashion_mnist(void **state)
     }
     struct data_set *set = NULL;
     double mean, deviation;
-    setenv("XDG_DATA_HOME", folder_of("nothing-here"), 1);
+    setenv("XDG_DATA_HOME", in_folder("nothing-here"), 1);
     OK(data_open("fashion-mnist", 0, &set));
     assert_true(set->c == 1 && set->h == 28 && set->w == 28 && set->classes == 10);
     assert_true(set->train.n == 60000 && set->test.n == 10000);

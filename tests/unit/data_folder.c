@@ -15,20 +15,10 @@ enum { W = 5, H = 4, HW = W * H };
 
 /* ---- folders to read --------------------------------------------------------------------------------------------- */
 
-/* Of a file below the test's folder; good for four more calls. */
-static const char *at(const char *name)
-{
-    static char path[4][PATH_MAX];
-    static int next;
-    char *out = path[next = (next + 1) % 4];
-    snprintf(out, PATH_MAX, "%s/%s", check_folder(), name);
-    return out;
-}
-
 static void put_file(const char *name, const void *bytes, size_t len)
 {
     char folder[PATH_MAX];
-    const char *path = at(name);
+    const char *path = in_folder(name);
     snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
     OK(dir_make(folder));
     OK(file_write(path, bytes, len));
@@ -43,7 +33,7 @@ static void put_picture(const char *name, int w, int h, int channels, int value)
     for (int i = 0; i < w * h; i++)
         for (int c = 0; c < channels; c++)
             p.pixels[i * channels + c] = (uint8_t)(value + i + 50 * c);
-    OK(store_png_write(at(name), &p, NULL, 0));
+    OK(store_png_write(in_folder(name), &p, NULL, 0));
     store_picture_free(&p);
 }
 
@@ -97,7 +87,7 @@ static struct data_set *opened(const char *name)
     struct data_set *set = NULL;
     notes[0] = '\0';
     note_to(keep_note);
-    OK(data_open(at(name), 0, &set));
+    OK(data_open(in_folder(name), 0, &set));
     note_to(NULL);
     return set;
 }
@@ -105,7 +95,7 @@ static struct data_set *opened(const char *name)
 static void refused(const char *words, const char *name)
 {
     struct data_set *set = NULL;
-    FAILS(ST_INPUT, words, data_open(at(name), 0, &set));
+    FAILS(ST_INPUT, words, data_open(in_folder(name), 0, &set));
     assert_null(set);
 }
 
@@ -121,7 +111,7 @@ static void test_train_and_test(void **state)
     put_grey("both/stray.png", 1);
     struct data_set *set = opened("both");
     assert_string_equal(set->name, "both");
-    assert_string_equal(set->path, at("both"));
+    assert_string_equal(set->path, in_folder("both"));
     assert_true(set->c == 1 && set->h == H && set->w == W && set->classes == 2);
     assert_string_equal(set->class_name[0], "cat");
     assert_string_equal(set->class_name[1], "dog");
@@ -156,7 +146,7 @@ static void test_other_words(void **state)
             assert_string_equal(order_of(set, &set->train), "0:0 1:20 ");
             assert_string_equal(order_of(set, &set->test), "0:10 1:30 ");
             snprintf(wanted, sizeof wanted, "%s has no folders to test on in test or testing: %s/%s stands in\n",
-                     at(folder), at(folder), test[k]);
+                     in_folder(folder), in_folder(folder), test[k]);
             assert_string_equal(notes, k < 2 ? "" : wanted);
             data_free(set);
         }
@@ -167,7 +157,7 @@ static void check_sixths(const char *name)
     char wanted[2 * PATH_MAX];
     struct data_set *set = opened(name);
     snprintf(wanted, sizeof wanted, "%s has no folders to test on: every sixth PNG of each class, by name, is kept for "
-             "testing, 3 of 23\n", at(name));
+             "testing, 3 of 23\n", in_folder(name));
     assert_string_equal(notes, wanted);
     assert_string_equal(order_of(set, &set->test), "0:5 1:105 0:11 ");
     assert_int_equal(set->train.n, 20);
@@ -311,15 +301,15 @@ static void test_what_is_passed_over(void **state)
     put_class("mixed/train/a/deeper", 1, 13);
     put_class("mixed/train/.hidden", 1, 14);
     put_class("elsewhere/c", 2, 40);
-    assert_int_equal(symlink("../../elsewhere/c", at("mixed/train/c")), 0);
-    assert_int_equal(symlink("../../elsewhere/c/01.png", at("mixed/test/b.png")), 0); /* beside the folders */
-    assert_int_equal(symlink("../../../elsewhere/c/01.png", at("mixed/test/b/zz.png")), 0);
+    assert_int_equal(symlink("../../elsewhere/c", in_folder("mixed/train/c")), 0);
+    assert_int_equal(symlink("../../elsewhere/c/01.png", in_folder("mixed/test/b.png")), 0); /* beside the folders */
+    assert_int_equal(symlink("../../../elsewhere/c/01.png", in_folder("mixed/test/b/zz.png")), 0);
     struct data_set *set = opened("mixed");
     assert_string_equal(order_of(set, &set->train), "0:10 2:40 1:20 0:11 2:41 ");
     assert_string_equal(order_of(set, &set->test), "1:30 1:41 ");
     char words[PATH_MAX + 256];
     snprintf(words, sizeof words, "2 files of classes in %s passed over: 1 .txt, 1 without an ending\n"
-             "1 folder within those of classes in %s passed over\n", at("mixed"), at("mixed"));
+             "1 folder within those of classes in %s passed over\n", in_folder("mixed"), in_folder("mixed"));
     assert_string_equal(notes, words);
     data_free(set);
 }
@@ -342,7 +332,7 @@ static void test_what_systems_leave_behind(void **state)
     assert_string_equal(order_of(set, &set->train), "0:10 1:20 ");
     char words[PATH_MAX + 256];
     snprintf(words, sizeof words, "passed over in %s, for they are no data: @eaDir, __MACOSX, $Recycle.bin, "
-             "lost+found\n", at("left"));
+             "lost+found\n", in_folder("left"));
     assert_string_equal(notes, words);
     data_free(set);
 }
@@ -356,15 +346,15 @@ static void test_folders_as_people_have_them(void **state)
     struct data_set *set = opened("people");
     assert_string_equal(order_of(set, &set->train), "0:10 1:20 ");
     assert_string_equal(order_of(set, &set->test), "1:30 ");
-    assert_string_equal(set->path, at("people"));
+    assert_string_equal(set->path, in_folder("people"));
     data_free(set);
-    OK(dir_make(at("people/train")));
+    OK(dir_make(in_folder("people/train")));
     refused("people has both a folder Train and a folder train: one of them must go", "people");
     put_class("wrapped/__MACOSX/photos", 1, 0); /* of an archive with one folder in it */
     put_class("wrapped/photos/x/a", 6, 40);
     put_class("wrapped/photos/x/b", 6, 50);
     set = opened("wrapped");
-    assert_string_equal(set->path, at("wrapped/photos/x"));
+    assert_string_equal(set->path, in_folder("wrapped/photos/x"));
     assert_string_equal(set->name, "wrapped");
     assert_string_equal(set->class_name[1], "b");
     data_free(set);
@@ -419,7 +409,7 @@ static void test_what_else_a_png_is(void **state)
         put_file("else/b/x.png", row[i].bytes, row[i].len);
         refused(row[i].words, "else");
         if (row[i].len != 8)
-            FAILS(ST_INPUT, row[i].words, store_png_read(at("else/b/x.png"), 1, &p));
+            FAILS(ST_INPUT, row[i].words, store_png_read(in_folder("else/b/x.png"), 1, &p));
     }
 }
 
@@ -472,10 +462,10 @@ static void test_too_much(void **state)
     put_picture("large/test/a/0.png", 4096, 4096, 1, 0);
     for (int k = 0; k < 2; k++) {
         snprintf(word, sizeof word, "large/train/%c", 'a' + k);
-        OK(dir_make(at(word)));
+        OK(dir_make(in_folder(word)));
         for (int i = 0; i < 128; i++) {
-            snprintf(link, sizeof link, "%s/%d.png", at(word), i);
-            assert_int_equal(symlink(at("large/test/a/0.png"), link), 0);
+            snprintf(link, sizeof link, "%s/%d.png", in_folder(word), i);
+            assert_int_equal(symlink(in_folder("large/test/a/0.png"), link), 0);
         }
     }
     refused("large/train: 256 pictures of 1 x 4096 x 4096 bytes are 4.0 GiB, more than the 4 GiB allowed", "large");
@@ -488,27 +478,27 @@ static void test_damage_is_named(void **state)
     size_t len;
     put_class("damage/a", 6, 0);
     put_class("damage/b", 6, 0);
-    OK(file_read(at("damage/a/00.png"), 1 << 20, &bytes, &len));
-    OK(file_write(at("damage/b/03.png"), bytes, len - 20)); /* its head is whole */
+    OK(file_read(in_folder("damage/a/00.png"), 1 << 20, &bytes, &len));
+    OK(file_write(in_folder("damage/b/03.png"), bytes, len - 20)); /* its head is whole */
     refused("damage/b/03.png: ", "damage");
-    OK(file_write(at("damage/b/03.png"), bytes, 20));
+    OK(file_write(in_folder("damage/b/03.png"), bytes, 20));
     refused("damage/b/03.png: its head is damaged", "damage");
     bytes[16 + 4] = bytes[17 + 4] = bytes[18 + 4] = bytes[19 + 4] = 0; /* the height */
-    OK(file_write(at("damage/b/03.png"), bytes, len));
+    OK(file_write(in_folder("damage/b/03.png"), bytes, len));
     refused("damage/b/03.png: its head is damaged", "damage");
     mem_free(bytes);
-    OK(file_write(at("damage/b/03.png"), "text", 4));
+    OK(file_write(in_folder("damage/b/03.png"), "text", 4));
     refused("cannot read ", "damage");
-    assert_int_equal(remove(at("damage/b/03.png")), 0);
-    assert_int_equal(symlink("nowhere.png", at("damage/b/03.png")), 0);
+    assert_int_equal(remove(in_folder("damage/b/03.png")), 0);
+    assert_int_equal(symlink("nowhere.png", in_folder("damage/b/03.png")), 0);
     refused("damage/b/03.png: No such file or directory", "damage");
-    assert_int_equal(remove(at("damage/b/03.png")), 0);
+    assert_int_equal(remove(in_folder("damage/b/03.png")), 0);
     put_grey("damage/b/03.png", 0);
     data_free(opened("damage"));
     if (geteuid() != 0) {
-        assert_int_equal(chmod(at("damage/b"), 0), 0);
+        assert_int_equal(chmod(in_folder("damage/b"), 0), 0);
         refused("damage/b: Permission denied", "damage");
-        assert_int_equal(chmod(at("damage/b"), 0700), 0);
+        assert_int_equal(chmod(in_folder("damage/b"), 0700), 0);
     }
 }
 
@@ -516,7 +506,7 @@ static void test_classes_that_lack_something(void **state)
 {
     (void)state;
     put_file("empty/a/note.txt", "x", 1);
-    OK(dir_make(at("empty/b")));
+    OK(dir_make(in_folder("empty/b")));
     refused("no data in ", "empty"); /* no PNG at all: nothing says that these are classes */
     put_class("empty/b", 6, 0);
     refused("no PNG in ", "empty");
@@ -524,7 +514,7 @@ static void test_classes_that_lack_something(void **state)
     put_class("lacks/train/a", 1, 0);
     put_class("lacks/train/b", 1, 0);
     put_class("lacks/test/a", 1, 0);
-    OK(dir_make(at("lacks/test/b")));
+    OK(dir_make(in_folder("lacks/test/b")));
     refused("lacks/test/b, the folder of a class", "lacks");
     put_class("lacks/test/b", 1, 0);
     put_class("lacks/test/frog", 1, 0);

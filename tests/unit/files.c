@@ -16,22 +16,12 @@
 
 enum { STEPS_MAX = 100 };
 
-/* A path in this program's folder; valid until the next call but seven. */
-static const char *at(const char *name)
-{
-    static char path[8][PATH_MAX];
-    static int turn;
-    turn = (turn + 1) % 8;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", check_folder(), name);
-    return path[turn];
-}
-
 /* ---- every step, killed and failing: in children, for a process asks its environment once ------------------------ */
 
 /* Without the door, so that this process passes none of its points. */
 static void put(const char *name, const char *text)
 {
-    FILE *file = fopen(at(name), "w");
+    FILE *file = fopen(in_folder(name), "w");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
@@ -43,7 +33,7 @@ static const char *get(const char *name)
     static char text[2][256];
     static int turn;
     char *out = text[turn = !turn];
-    FILE *file = fopen(at(name), "r");
+    FILE *file = fopen(in_folder(name), "r");
     size_t n = file ? fread(out, 1, sizeof text[0] - 1, file) : 0;
     out[n] = '\0';
     if (file)
@@ -56,7 +46,7 @@ static int parts_in(const char *name)
 {
     int n = 0;
     const struct dirent *entry;
-    DIR *folder = opendir(at(name));
+    DIR *folder = opendir(in_folder(name));
     while (folder && (entry = readdir(folder)))
         n += strncmp(entry->d_name, ".clutch-", 8) == 0;
     if (folder)
@@ -86,32 +76,32 @@ enum { NEW_LEN = 13 };
 
 static enum st replace(void)
 {
-    return file_write(at("steps/file"), new_text, NEW_LEN);
+    return file_write(in_folder("steps/file"), new_text, NEW_LEN);
 }
 
 static enum st append(void)
 {
-    return file_append(at("steps/file"), new_text, NEW_LEN);
+    return file_append(in_folder("steps/file"), new_text, NEW_LEN);
 }
 
 static enum st cut(void)
 {
-    return file_cut(at("steps/file"), 4);
+    return file_cut(in_folder("steps/file"), 4);
 }
 
 static enum st second_name(void)
 {
-    return file_link(at("steps/file"), at("steps/second"));
+    return file_link(in_folder("steps/file"), in_folder("steps/second"));
 }
 
 static enum st remove_it(void)
 {
-    return file_remove(at("steps/file"));
+    return file_remove(in_folder("steps/file"));
 }
 
 static enum st clear(void)
 {
-    dir_clear(at("steps"));
+    dir_clear(in_folder("steps"));
     return replace(); /* leaves nothing of its own */
 }
 
@@ -133,9 +123,9 @@ static const struct way {
 static void prepare(const struct way *w)
 {
     char command[PATH_MAX + 32];
-    snprintf(command, sizeof command, "rm -rf '%s'", at("steps"));
+    snprintf(command, sizeof command, "rm -rf '%s'", in_folder("steps"));
     assert_int_equal(system(command), 0);
-    assert_int_equal(mkdir(at("steps"), 0777), 0);
+    assert_int_equal(mkdir(in_folder("steps"), 0777), 0);
     put("steps/file", "old\n");
     put(w->name, w->old);
 }
@@ -208,7 +198,7 @@ static void test_kill_points_are_told(void **state)
                                        "before rename", "after rename", "before fsync", "after fsync"};
     assert_non_null(log);
     for (size_t i = 0; i < COUNT_OF(step); i++) {
-        snprintf(want, sizeof want, "%zu %s %s\n", i + 1, step[i], at("steps/file"));
+        snprintf(want, sizeof want, "%zu %s %s\n", i + 1, step[i], in_folder("steps/file"));
         assert_non_null(fgets(line, sizeof line, log));
         assert_string_equal(line, want);
     }
@@ -235,24 +225,24 @@ static void test_what_is_no_file(void **state)
     (void)state;
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    snprintf(name.sun_path, sizeof name.sun_path, "%s", at("socket"));
+    snprintf(name.sun_path, sizeof name.sun_path, "%s", in_folder("socket"));
     assert_int_equal(bind(fd, (const struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(mkfifo(at("fifo"), 0600), 0);
-    assert_int_equal(symlink("fifo", at("to-fifo")), 0);
-    check_no_file(at("fifo"), "a FIFO");
-    check_no_file(at("to-fifo"), "a FIFO");
-    check_no_file(at("socket"), "a socket");
+    assert_int_equal(mkfifo(in_folder("fifo"), 0600), 0);
+    assert_int_equal(symlink("fifo", in_folder("to-fifo")), 0);
+    check_no_file(in_folder("fifo"), "a FIFO");
+    check_no_file(in_folder("to-fifo"), "a FIFO");
+    check_no_file(in_folder("socket"), "a socket");
     check_no_file("/dev/zero", "a device");
     check_no_file(check_folder(), "a folder");
-    FAILS(ST_SYSTEM, "fifo", file_append(at("fifo"), "x\n", 2)); /* nobody reads it */
-    int reader = open(at("fifo"), O_RDONLY | O_NONBLOCK);
-    FAILS(ST_SYSTEM, "fifo: it is a FIFO, not a file", file_append(at("fifo"), "x\n", 2));
-    FAILS(ST_SYSTEM, "fifo: it is a FIFO, not a file", file_cut(at("fifo"), 1));
+    FAILS(ST_SYSTEM, "fifo", file_append(in_folder("fifo"), "x\n", 2)); /* nobody reads it */
+    int reader = open(in_folder("fifo"), O_RDONLY | O_NONBLOCK);
+    FAILS(ST_SYSTEM, "fifo: it is a FIFO, not a file", file_append(in_folder("fifo"), "x\n", 2));
+    FAILS(ST_SYSTEM, "fifo: it is a FIFO, not a file", file_cut(in_folder("fifo"), 1));
     close(reader);
     close(fd);
-    OK(file_write(at("fifo"), "a file now", 10)); /* takes its place */
+    OK(file_write(in_folder("fifo"), "a file now", 10)); /* takes its place */
     assert_string_equal(get("fifo"), "a file now");
-    FAILS(ST_SYSTEM, "folder", file_write(at("folder/"), "", 0));
+    FAILS(ST_SYSTEM, "folder", file_write(in_folder("folder/"), "", 0));
 }
 
 static void test_starts_of_files(void **state)
@@ -262,9 +252,9 @@ static void test_starts_of_files(void **state)
     size_t got;
     put("long", "12345");
     put("short", "12");
-    OK(file_read_start(at("long"), head, sizeof head, &got));
+    OK(file_read_start(in_folder("long"), head, sizeof head, &got));
     assert_true(got == 4 && memcmp(head, "1234", 4) == 0);
-    OK(file_read_start(at("short"), head, sizeof head, &got));
+    OK(file_read_start(in_folder("short"), head, sizeof head, &got));
     assert_int_equal(got, 2);
 }
 
@@ -274,18 +264,18 @@ static void test_links(void **state)
 {
     (void)state;
     put("target", "precious\n");
-    assert_int_equal(symlink("target", at("link")), 0);
-    FAILS(ST_SYSTEM, "link: it is a link, which is not followed", file_append(at("link"), "x\n", 2));
-    FAILS(ST_SYSTEM, "link: it is a link, which is not followed", file_cut(at("link"), 0));
-    FAILS(ST_SYSTEM, "link: it is a link, which is not followed", file_link(at("link"), at("other")));
-    assert_true(file_kind(at("link")) == FILE_LINK);
-    OK(file_write(at("link"), "new", 3));
-    assert_true(file_kind(at("link")) == FILE_REGULAR);
-    assert_int_equal(unlink(at("link")), 0);
-    assert_int_equal(symlink("target", at("link")), 0);
-    OK(file_remove(at("link")));
-    OK(file_remove(at("link")));
-    assert_true(file_kind(at("link")) == FILE_NONE);
+    assert_int_equal(symlink("target", in_folder("link")), 0);
+    FAILS(ST_SYSTEM, "link: it is a link, which is not followed", file_append(in_folder("link"), "x\n", 2));
+    FAILS(ST_SYSTEM, "link: it is a link, which is not followed", file_cut(in_folder("link"), 0));
+    FAILS(ST_SYSTEM, "link: it is a link, which is not followed", file_link(in_folder("link"), in_folder("other")));
+    assert_true(file_kind(in_folder("link")) == FILE_LINK);
+    OK(file_write(in_folder("link"), "new", 3));
+    assert_true(file_kind(in_folder("link")) == FILE_REGULAR);
+    assert_int_equal(unlink(in_folder("link")), 0);
+    assert_int_equal(symlink("target", in_folder("link")), 0);
+    OK(file_remove(in_folder("link")));
+    OK(file_remove(in_folder("link")));
+    assert_true(file_kind(in_folder("link")) == FILE_NONE);
     assert_string_equal(get("target"), "precious\n");
 }
 
@@ -293,15 +283,15 @@ static void test_links(void **state)
 static void test_second_names(void **state)
 {
     (void)state;
-    OK(file_write(at("first"), "1", 1));
-    OK(file_link(at("first"), at("second")));
-    OK(file_link(at("first"), at("second")));
-    OK(file_write(at("first"), "2", 1));
+    OK(file_write(in_folder("first"), "1", 1));
+    OK(file_link(in_folder("first"), in_folder("second")));
+    OK(file_link(in_folder("first"), in_folder("second")));
+    OK(file_write(in_folder("first"), "2", 1));
     assert_string_equal(get("second"), "1");
-    OK(file_link(at("first"), at("second")));
+    OK(file_link(in_folder("first"), in_folder("second")));
     assert_string_equal(get("second"), "2");
     assert_int_equal(parts_in(""), 0);
-    FAILS(ST_SYSTEM, "none", file_link(at("none"), at("second")));
+    FAILS(ST_SYSTEM, "none", file_link(in_folder("none"), in_folder("second")));
     assert_string_equal(get("second"), "2");
 }
 
@@ -311,25 +301,25 @@ static void test_temporary_files_of_others_stay(void **state)
     static const char *const stay[] = {"parts/.clutch-0123456789abcde.part", "parts/.clutch-0123456789abcdeg.part",
                                        "parts/.clutch-0123456789abcdef", "parts/x.part",
                                        "parts/.clutch-0123456789abcdef.part.png"};
-    OK(dir_make(at("parts")));
+    OK(dir_make(in_folder("parts")));
     for (size_t i = 0; i < COUNT_OF(stay); i++)
         put(stay[i], "");
     put("parts/.clutch-0123456789abcdef.part", "stale");
     put("parts/.clutch-fedcba9876543210.part", "being written");
     put("precious", "precious");
-    assert_int_equal(symlink("../precious", at("parts/.clutch-1111111111111111.part")), 0);
-    int writer = open(at("parts/.clutch-fedcba9876543210.part"), O_RDONLY);
+    assert_int_equal(symlink("../precious", in_folder("parts/.clutch-1111111111111111.part")), 0);
+    int writer = open(in_folder("parts/.clutch-fedcba9876543210.part"), O_RDONLY);
     assert_int_equal(flock(writer, LOCK_EX), 0);
-    dir_clear(at("parts"));
-    assert_false(file_exists(at("parts/.clutch-0123456789abcdef.part")));
-    assert_true(file_exists(at("parts/.clutch-fedcba9876543210.part")));
+    dir_clear(in_folder("parts"));
+    assert_false(file_exists(in_folder("parts/.clutch-0123456789abcdef.part")));
+    assert_true(file_exists(in_folder("parts/.clutch-fedcba9876543210.part")));
     close(writer);
-    dir_clear(at("parts"));
-    assert_false(file_exists(at("parts/.clutch-fedcba9876543210.part")));
+    dir_clear(in_folder("parts"));
+    assert_false(file_exists(in_folder("parts/.clutch-fedcba9876543210.part")));
     for (size_t i = 0; i < COUNT_OF(stay); i++)
-        assert_true(file_exists(at(stay[i])));
+        assert_true(file_exists(in_folder(stay[i])));
     assert_string_equal(get("precious"), "precious");
-    dir_clear(at("nowhere"));
+    dir_clear(in_folder("nowhere"));
 }
 
 int main(void)

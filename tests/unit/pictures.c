@@ -12,8 +12,8 @@ static void test_png_comes_back(void **state)
     (void)state;
     for (int channels = 1; channels <= 3; channels += 2) {
         struct store_picture p = check_noise(37, 300, channels), q;
-        OK(store_png_write(check_path("p.png"), &p, NULL, 0));
-        OK(store_png_read(check_path("p.png"), channels, &q));
+        OK(store_png_write(in_folder("p.png"), &p, NULL, 0));
+        OK(store_png_read(in_folder("p.png"), channels, &q));
         assert_int_equal(q.w, 37);
         assert_int_equal(q.h, 300);
         assert_int_equal(q.channels, channels);
@@ -30,12 +30,12 @@ static void test_png_grey_and_color(void **state)
     OK(store_picture_new(256, 1, 1, &grey));
     for (int i = 0; i < 256; i++)
         grey.pixels[i] = (uint8_t)i;
-    OK(store_png_write(check_path("grey.png"), &grey, NULL, 0));
-    OK(store_png_read(check_path("grey.png"), 3, &color));
+    OK(store_png_write(in_folder("grey.png"), &grey, NULL, 0));
+    OK(store_png_read(in_folder("grey.png"), 3, &color));
     for (int i = 0; i < 256 * 3; i++)
         assert_int_equal(color.pixels[i], i / 3);
-    OK(store_png_write(check_path("color.png"), &color, NULL, 0));
-    OK(store_png_read(check_path("color.png"), 1, &back));
+    OK(store_png_write(in_folder("color.png"), &color, NULL, 0));
+    OK(store_png_read(in_folder("color.png"), 1, &back));
     for (int i = 0; i < 256; i++) /* libpng weighs the channels in linear light: one step of rounding there and back */
         assert_true(abs(back.pixels[i] - i) <= 1);
     store_picture_free(&grey);
@@ -50,8 +50,8 @@ static void test_png_holds_notes(void **state)
     const struct store_note notes[] = {{"Software", "clutch"}, {"range", "-0.5 to 0.5"}, {"empty", ""}};
     char *bytes, key[81];
     size_t len;
-    OK(store_png_write(check_path("notes.png"), &p, notes, (int)COUNT_OF(notes)));
-    OK(file_read(check_path("notes.png"), 1 << 20, &bytes, &len));
+    OK(store_png_write(in_folder("notes.png"), &p, notes, (int)COUNT_OF(notes)));
+    OK(file_read(in_folder("notes.png"), 1 << 20, &bytes, &len));
     size_t at = 8, n = 0;
     while (at < len) { /* the notes right behind the header */
         struct check_chunk c = check_next_chunk(bytes, len, &at);
@@ -67,14 +67,14 @@ static void test_png_holds_notes(void **state)
     }
     assert_int_equal(n, COUNT_OF(notes));
     mem_free(bytes);
-    OK(store_png_read(check_path("notes.png"), 3, &q));
+    OK(store_png_read(in_folder("notes.png"), 3, &q));
     assert_memory_equal(p.pixels, q.pixels, 5 * 4 * 3);
     store_picture_free(&q);
     memset(key, 'k', 80);
     key[80] = '\0';
-    FAILS(ST_INTERNAL, "key of 80", store_png_write(check_path("no.png"), &p, &(struct store_note){key, "x"}, 1));
-    FAILS(ST_INTERNAL, "key of 0", store_png_write(check_path("no.png"), &p, &(struct store_note){"", "x"}, 1));
-    assert_false(file_exists(check_path("no.png")));
+    FAILS(ST_INTERNAL, "key of 80", store_png_write(in_folder("no.png"), &p, &(struct store_note){key, "x"}, 1));
+    FAILS(ST_INTERNAL, "key of 0", store_png_write(in_folder("no.png"), &p, &(struct store_note){"", "x"}, 1));
+    assert_false(file_exists(in_folder("no.png")));
     store_picture_free(&p);
 }
 
@@ -108,14 +108,14 @@ static void write_row(int w, int depth, int color_type, const char *palette, con
     add_chunk(&file, "IDAT", packed, packed_len);
     add_chunk(&file, "IEND", "", 0);
     OK(text_status(&file));
-    OK(file_write(check_path("row.png"), file.s, file.len));
+    OK(file_write(in_folder("row.png"), file.s, file.len));
     text_free(&file);
 }
 
 static void check_row(int channels, const uint8_t *want, size_t n)
 {
     struct store_picture p;
-    OK(store_png_read(check_path("row.png"), channels, &p));
+    OK(store_png_read(in_folder("row.png"), channels, &p));
     assert_int_equal(p.h, 1);
     assert_int_equal((size_t)(p.w * p.channels), n);
     for (size_t i = 0; i < n; i++)
@@ -151,24 +151,24 @@ static void test_png_refused(void **state)
     struct store_picture p = check_noise(16, 16, 3), q = {0};
     char *bytes;
     size_t len;
-    FAILS(ST_INPUT, "missing.png", store_png_read(check_path("missing.png"), 1, &q));
-    OK(file_write(check_path("text.png"), "this is no picture at all", 25));
-    FAILS(ST_INPUT, "text.png: ", store_png_read(check_path("text.png"), 1, &q));
-    OK(file_write(check_path("empty.png"), "", 0));
-    FAILS(ST_INPUT, "empty.png: ", store_png_read(check_path("empty.png"), 1, &q));
-    OK(store_png_write(check_path("p.png"), &p, NULL, 0));
-    OK(file_read(check_path("p.png"), 1 << 20, &bytes, &len));
+    FAILS(ST_INPUT, "missing.png", store_png_read(in_folder("missing.png"), 1, &q));
+    OK(file_write(in_folder("text.png"), "this is no picture at all", 25));
+    FAILS(ST_INPUT, "text.png: ", store_png_read(in_folder("text.png"), 1, &q));
+    OK(file_write(in_folder("empty.png"), "", 0));
+    FAILS(ST_INPUT, "empty.png: ", store_png_read(in_folder("empty.png"), 1, &q));
+    OK(store_png_write(in_folder("p.png"), &p, NULL, 0));
+    OK(file_read(in_folder("p.png"), 1 << 20, &bytes, &len));
     for (size_t i = 0; i < len - 12; i++) { /* what lacks the empty chunk at the end alone is whole */
-        OK(file_write(check_path("cut.png"), bytes, i));
-        FAILS(ST_INPUT, "cut.png: ", store_png_read(check_path("cut.png"), 3, &q));
+        OK(file_write(in_folder("cut.png"), bytes, i));
+        FAILS(ST_INPUT, "cut.png: ", store_png_read(in_folder("cut.png"), 3, &q));
     }
     bytes[len - 40] ^= 1;
-    OK(file_write(check_path("bent.png"), bytes, len));
-    FAILS(ST_INPUT, "bent.png: ", store_png_read(check_path("bent.png"), 3, &q));
+    OK(file_write(in_folder("bent.png"), bytes, len));
+    FAILS(ST_INPUT, "bent.png: ", store_png_read(in_folder("bent.png"), 3, &q));
     mem_free(bytes);
     write_row(16385, 1, PNG_COLOR_TYPE_GRAY, NULL, NULL, "\xa5", 1);
-    FAILS(ST_INPUT, "16385 x 1 pixels, at most 16384 a side", store_png_read(check_path("row.png"), 1, &q));
-    FAILS(ST_SYSTEM, "none/p.png", store_png_write(check_path("none/p.png"), &p, NULL, 0));
+    FAILS(ST_INPUT, "16385 x 1 pixels, at most 16384 a side", store_png_read(in_folder("row.png"), 1, &q));
+    FAILS(ST_SYSTEM, "none/p.png", store_png_write(in_folder("none/p.png"), &p, NULL, 0));
     FAILS(ST_INTERNAL, "2 channels", store_picture_new(1, 1, 2, &q));
     FAILS(ST_INTERNAL, "0 x 1 pixels", store_picture_new(0, 1, 1, &q));
     store_picture_free(&p);
@@ -177,7 +177,7 @@ static void test_png_refused(void **state)
 static void check_look(int w, int h, bool color)
 {
     struct store_png_facts f = {0};
-    OK(store_png_look(check_path("row.png"), &f));
+    OK(store_png_look(in_folder("row.png"), &f));
     assert_int_equal(f.w, w);
     assert_int_equal(f.h, h);
     assert_int_equal(f.color, color);
@@ -198,25 +198,25 @@ static void test_png_looked_at(void **state)
     check_look(2, 1, false);
     write_row(2, 8, PNG_COLOR_TYPE_RGB_ALPHA, NULL, NULL, "\x0a\x14\x1e\xff\x0a\x14\x1e\0", 8);
     check_look(2, 1, true);
-    OK(store_png_write(check_path("row.png"), &p, NULL, 0));
+    OK(store_png_write(in_folder("row.png"), &p, NULL, 0));
     check_look(300, 20, true);
-    OK(file_read(check_path("row.png"), 1 << 20, &bytes, &len));
+    OK(file_read(in_folder("row.png"), 1 << 20, &bytes, &len));
     for (size_t i = 0; i < 33; i++) {
-        OK(file_write(check_path("cut.png"), bytes, i));
-        FAILS(ST_INPUT, "cut.png: ", store_png_look(check_path("cut.png"), &f));
+        OK(file_write(in_folder("cut.png"), bytes, i));
+        FAILS(ST_INPUT, "cut.png: ", store_png_look(in_folder("cut.png"), &f));
         bytes[i] ^= 4;
-        OK(file_write(check_path("bent.png"), bytes, len));
-        FAILS(ST_INPUT, "bent.png: ", store_png_look(check_path("bent.png"), &f));
+        OK(file_write(in_folder("bent.png"), bytes, len));
+        FAILS(ST_INPUT, "bent.png: ", store_png_look(in_folder("bent.png"), &f));
         bytes[i] ^= 4;
     }
-    OK(file_write(check_path("row.png"), bytes, 33)); /* the head alone is enough */
+    OK(file_write(in_folder("row.png"), bytes, 33)); /* the head alone is enough */
     check_look(300, 20, true);
     mem_free(bytes);
     write_row(16385, 1, PNG_COLOR_TYPE_GRAY, NULL, NULL, "\xa5", 1);
-    FAILS(ST_INPUT, "16385 x 1 pixels, at most 16384 a side", store_png_look(check_path("row.png"), &f));
+    FAILS(ST_INPUT, "16385 x 1 pixels, at most 16384 a side", store_png_look(in_folder("row.png"), &f));
     write_row(0, 1, PNG_COLOR_TYPE_GRAY, NULL, NULL, "\xa5", 1);
-    FAILS(ST_INPUT, "row.png", store_png_look(check_path("row.png"), &f));
-    FAILS(ST_INPUT, "missing.png", store_png_look(check_path("missing.png"), &f));
+    FAILS(ST_INPUT, "row.png", store_png_look(in_folder("row.png"), &f));
+    FAILS(ST_INPUT, "missing.png", store_png_look(in_folder("missing.png"), &f));
     FAILS(ST_INPUT, "cannot", store_png_look(check_folder(), &f));
     assert_int_equal(f.w, -1);
     store_picture_free(&p);

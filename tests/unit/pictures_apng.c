@@ -111,14 +111,14 @@ static void check_film(int channels, int n)
     struct film f = {0};
     make_frames(frame, channels);
     struct store_motion m = {.frame = frame, .n = n, .frame_ms = 120, .last_ms = 2500};
-    OK(store_apng_write(check_path("film.png"), &m, notes, COUNT_OF(notes)));
-    take_apart(check_path("film.png"), n, channels == 1 ? 0 : 2, &f);
+    OK(store_apng_write(in_folder("film.png"), &m, notes, COUNT_OF(notes)));
+    take_apart(in_folder("film.png"), n, channels == 1 ? 0 : 2, &f);
     for (int i = 1; i <= n; i++) {
         assert_int_equal(f.ms[i - 1], i == n ? 2500 : 120);
         add_chunk(&f.frame[i], "IEND", "", 0);
         OK(text_status(&f.frame[i]));
-        OK(file_write(check_path("frame.png"), f.frame[i].s, f.frame[i].len));
-        OK(store_png_read(check_path("frame.png"), channels, &q));
+        OK(file_write(in_folder("frame.png"), f.frame[i].s, f.frame[i].len));
+        OK(store_png_read(in_folder("frame.png"), channels, &q));
         assert_int_equal(q.w, W);
         assert_int_equal(q.h, H);
         assert_memory_equal(q.pixels, frame[i - 1].pixels, (size_t)(W * H * channels));
@@ -126,7 +126,7 @@ static void check_film(int channels, int n)
         text_free(&f.frame[i]);
     }
     /* who knows no APNG sees the last */
-    OK(store_png_read(check_path("film.png"), channels, &q));
+    OK(store_png_read(in_folder("film.png"), channels, &q));
     assert_memory_equal(q.pixels, frame[n - 1].pixels, (size_t)(W * H * channels));
     store_picture_free(&q);
     free_frames(frame);
@@ -148,8 +148,8 @@ static void test_apng_holds_notes(void **state)
     const struct store_note note_of = {"range", "0.5"}, wrong = {"", "x"};
     char *bytes;
     size_t len, at = 8;
-    OK(store_apng_write(check_path("notes.png"), &m, &note_of, 1));
-    OK(file_read(check_path("notes.png"), 1 << 20, &bytes, &len));
+    OK(store_apng_write(in_folder("notes.png"), &m, &note_of, 1));
+    OK(file_read(in_folder("notes.png"), 1 << 20, &bytes, &len));
     struct check_chunk c = check_next_chunk(bytes, len, &at);
     assert_string_equal(c.type, "IHDR");
     c = check_next_chunk(bytes, len, &at);
@@ -157,8 +157,8 @@ static void test_apng_holds_notes(void **state)
     assert_int_equal(c.len, 9);
     assert_memory_equal(c.data, "range\0000.5", 9);
     mem_free(bytes);
-    FAILS(ST_INTERNAL, "no.png: text chunk", store_apng_write(check_path("no.png"), &m, &wrong, 1));
-    assert_false(file_exists(check_path("no.png")));
+    FAILS(ST_INTERNAL, "no.png: text chunk", store_apng_write(in_folder("no.png"), &m, &wrong, 1));
+    assert_false(file_exists(in_folder("no.png")));
     store_picture_free(&p);
 }
 
@@ -167,7 +167,7 @@ static void test_apng_refused(void **state)
     (void)state;
     struct store_picture two[2] = {check_noise(4, 4, 3), check_noise(4, 5, 3)};
     struct store_motion m = {.frame = two, .n = 2, .frame_ms = 100, .last_ms = 100};
-    const char *path = check_path("no.png");
+    const char *path = in_folder("no.png");
     FAILS(ST_INTERNAL, "frame 1 is 4 x 5 x 3, the first 4 x 4 x 3", store_apng_write(path, &m, NULL, 0));
     store_picture_free(&two[1]);
     two[1] = check_noise(4, 4, 1);
@@ -182,7 +182,7 @@ static void test_apng_refused(void **state)
     FAILS(ST_INTERNAL, "65536 ms", store_apng_write(path, &m, NULL, 0));
     assert_false(file_exists(path));
     m.last_ms = 1;
-    FAILS(ST_SYSTEM, "none/p.png", store_apng_write(check_path("none/p.png"), &m, NULL, 0));
+    FAILS(ST_SYSTEM, "none/p.png", store_apng_write(in_folder("none/p.png"), &m, NULL, 0));
     store_picture_free(&two[0]);
     store_picture_free(&two[1]);
 }

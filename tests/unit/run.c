@@ -8,16 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A path in this program's folder; valid until the next call but three. */
-static const char *at(const char *name)
-{
-    static char path[4][PATH_MAX];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", check_folder(), name);
-    return path[turn];
-}
-
 static void put(const char *folder, const char *file)
 {
     char path[PATH_MAX];
@@ -38,31 +28,31 @@ static void test_run_keeps_metrics(void **state)
     struct store_run *run;
     char *text;
     size_t len;
-    OK(store_run_create(at("a/run"), "unused", false, &run));
-    assert_string_equal(store_run_path(run), at("a/run"));
-    assert_true(dir_exists(at("a/run/pictures")));
+    OK(store_run_create(in_folder("a/run"), "unused", false, &run));
+    assert_string_equal(store_run_path(run), in_folder("a/run"));
+    assert_true(dir_exists(in_folder("a/run/pictures")));
     OK(store_run_metrics(run, "{\"epoch\":1}"));
-    OK(file_read(at("a/run/metrics.jsonl"), 100, &text, &len)); /* there before the run is closed */
+    OK(file_read(in_folder("a/run/metrics.jsonl"), 100, &text, &len)); /* there before the run is closed */
     assert_string_equal(text, "{\"epoch\":1}\n");
     mem_free(text);
     uint64_t before = mem_count();
     OK(store_run_metrics(run, "{\"epoch\":2}"));
     assert_int_equal(mem_count(), before);
-    OK(file_read(at("a/run/metrics.jsonl"), 100, &text, &len));
+    OK(file_read(in_folder("a/run/metrics.jsonl"), 100, &text, &len));
     assert_string_equal(text, "{\"epoch\":1}\n{\"epoch\":2}\n");
     mem_free(text);
     store_run_abandon(run); /* too late: something was written */
-    assert_true(has(at("a/run"), "metrics.jsonl"));
+    assert_true(has(in_folder("a/run"), "metrics.jsonl"));
     store_run_free(run);
-    OK(store_run_open(at("a/run"), &run)); /* goes on behind what is there */
+    OK(store_run_open(in_folder("a/run"), &run)); /* goes on behind what is there */
     OK(store_run_metrics(run, "{\"epoch\":3}"));
     store_run_abandon(run); /* takes back nothing it did not make */
     store_run_free(run);
-    OK(file_read(at("a/run/metrics.jsonl"), 100, &text, &len));
+    OK(file_read(in_folder("a/run/metrics.jsonl"), 100, &text, &len));
     assert_string_equal(text, "{\"epoch\":1}\n{\"epoch\":2}\n{\"epoch\":3}\n");
     mem_free(text);
-    assert_true(has(at("a/run"), "metrics.jsonl"));
-    FAILS(ST_INPUT, "cannot make folder", store_run_open(at("a/run/metrics.jsonl"), &run));
+    assert_true(has(in_folder("a/run"), "metrics.jsonl"));
+    FAILS(ST_INPUT, "cannot make folder", store_run_open(in_folder("a/run/metrics.jsonl"), &run));
     store_run_free(NULL);
     store_run_abandon(NULL);
 }
@@ -116,7 +106,7 @@ static void test_run_overwrites_only_when_forced(void **state)
     (void)state;
     struct store_run *run;
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s", at("forced/"));
+    snprintf(path, sizeof path, "%s", in_folder("forced/"));
     put_all(path);
     put_bytes(path, "run.json", run_json);
     FAILS(ST_INPUT, "forced/ is not empty; --force overwrites it, or choose another with --out",
@@ -138,7 +128,7 @@ static void test_force_is_for_runs_only(void **state)
     static const char *const bad[] = {"", "{", "[]", "{}", "\"clutch\"", "{\"clutch\": 1}", "{\"Clutch\": \"1\"}"};
     struct store_run *run;
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s", at("strange"));
+    snprintf(path, sizeof path, "%s", in_folder("strange"));
     put_all(path);
     FAILS(ST_INPUT, "strange is not empty and holds no run", store_run_create(path, "unused", true, &run));
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -148,8 +138,8 @@ static void test_force_is_for_runs_only(void **state)
         check_all(path, false);
     }
     put_bytes(check_folder(), "elsewhere.json", run_json);
-    OK(file_remove(at("strange/run.json")));
-    assert_int_equal(symlink("../elsewhere.json", at("strange/run.json")), 0);
+    OK(file_remove(in_folder("strange/run.json")));
+    assert_int_equal(symlink("../elsewhere.json", in_folder("strange/run.json")), 0);
     FAILS(ST_INPUT, "strange is not empty and holds no run", store_run_create(path, "unused", true, &run));
     check_all(path, false);
     assert_false(has(path, ".clutch-lock"));
@@ -161,9 +151,9 @@ static void test_run_killed_at_its_start(void **state)
     (void)state;
     struct store_run *run;
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s", at("killed"));
-    OK(dir_make(at("killed/pictures")));
-    OK(dir_make(at("killed/snapshots")));
+    snprintf(path, sizeof path, "%s", in_folder("killed"));
+    OK(dir_make(in_folder("killed/pictures")));
+    OK(dir_make(in_folder("killed/snapshots")));
     put(path, ".clutch-lock");
     put(path, ".clutch-0123456789abcdef.part");
     put(path, "pictures/.clutch-00000000000000ff.part");
@@ -184,15 +174,15 @@ static void test_run_is_one_process_s(void **state)
     struct store_run *run, *other;
     char words[64];
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s", at("locked"));
+    snprintf(path, sizeof path, "%s", in_folder("locked"));
     OK(store_run_create(path, "unused", false, &run));
     put_bytes(path, "run.json", run_json);
     snprintf(words, sizeof words, "locked is in use: clutch, process %ld, writes into it", (long)getpid());
     FAILS(ST_INPUT, words, store_run_open(path, &other));
     FAILS(ST_INPUT, words, store_run_check(path, true));
     FAILS(ST_INPUT, words, store_run_create(path, "unused", true, &other));
-    assert_int_equal(symlink("locked", at("other-name")), 0);
-    FAILS(ST_INPUT, "other-name is in use", store_run_create(at("other-name"), "unused", true, &other));
+    assert_int_equal(symlink("locked", in_folder("other-name")), 0);
+    FAILS(ST_INPUT, "other-name is in use", store_run_create(in_folder("other-name"), "unused", true, &other));
     OK(store_run_metrics(run, "{}")); /* the one that has it has lost nothing */
     store_run_free(run);
     OK(store_run_check(path, true));
@@ -206,43 +196,44 @@ static void test_run_follows_no_links(void **state)
     (void)state;
     struct store_run *run;
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s", at("linked"));
+    snprintf(path, sizeof path, "%s", in_folder("linked"));
     OK(dir_make(path));
-    OK(dir_make(at("elsewhere")));
-    put(at("elsewhere"), "curves.png");
-    put(at("elsewhere"), "metrics.jsonl");
+    OK(dir_make(in_folder("elsewhere")));
+    put(in_folder("elsewhere"), "curves.png");
+    put(in_folder("elsewhere"), "metrics.jsonl");
     put_bytes(path, "run.json", run_json);
-    assert_int_equal(symlink("../elsewhere", at("linked/pictures")), 0);
+    assert_int_equal(symlink("../elsewhere", in_folder("linked/pictures")), 0);
     FAILS(ST_INPUT, "linked/pictures is a link", store_run_check(path, true));
     FAILS(ST_INPUT, "linked/pictures is a link", store_run_create(path, "unused", true, &run));
     FAILS(ST_INPUT, "linked/pictures is a link", store_run_open(path, &run));
-    OK(file_remove(at("linked/pictures")));
-    assert_int_equal(symlink("../elsewhere/metrics.jsonl", at("linked/metrics.jsonl")), 0);
+    OK(file_remove(in_folder("linked/pictures")));
+    assert_int_equal(symlink("../elsewhere/metrics.jsonl", in_folder("linked/metrics.jsonl")), 0);
     OK(store_run_open(path, &run));
     FAILS(ST_SYSTEM, "metrics.jsonl: it is a link, which is not followed", store_run_metrics(run, "{}"));
     FAILS(ST_SYSTEM, "metrics.jsonl: it is a link, which is not followed", store_run_metrics_keep(run, 1));
     /* a link that comes later is not followed either */
-    assert_int_equal(rmdir(at("linked/pictures")), 0);
-    assert_int_equal(symlink("../elsewhere", at("linked/pictures")), 0);
-    FAILS(ST_SYSTEM, "pictures is a link, which is not followed", file_write(at("linked/pictures/curves.png"), "x", 1));
-    FAILS(ST_SYSTEM, "pictures is a link, which is not followed", file_remove(at("linked/pictures/curves.png")));
-    FAILS(ST_SYSTEM, "pictures is a link, which is not followed", dir_make(at("linked/pictures/more")));
-    FAILS(ST_SYSTEM, "leads out of its folder", file_write(at("linked/../elsewhere/x"), "x", 1));
+    assert_int_equal(rmdir(in_folder("linked/pictures")), 0);
+    assert_int_equal(symlink("../elsewhere", in_folder("linked/pictures")), 0);
+    FAILS(ST_SYSTEM, "pictures is a link, which is not followed",
+          file_write(in_folder("linked/pictures/curves.png"), "x", 1));
+    FAILS(ST_SYSTEM, "pictures is a link, which is not followed", file_remove(in_folder("linked/pictures/curves.png")));
+    FAILS(ST_SYSTEM, "pictures is a link, which is not followed", dir_make(in_folder("linked/pictures/more")));
+    FAILS(ST_SYSTEM, "leads out of its folder", file_write(in_folder("linked/../elsewhere/x"), "x", 1));
     store_run_free(run);
-    OK(file_remove(at("linked/pictures")));
+    OK(file_remove(in_folder("linked/pictures")));
     OK(store_run_create(path, "unused", true, &run)); /* removes the link to the metrics */
     OK(store_run_metrics(run, "{}"));
     store_run_free(run);
-    assert_true(file_kind(at("linked/metrics.jsonl")) == FILE_REGULAR);
-    assert_true(has(at("elsewhere"), "curves.png") && has(at("elsewhere"), "metrics.jsonl"));
-    assert_false(has(at("elsewhere"), "x"));
+    assert_true(file_kind(in_folder("linked/metrics.jsonl")) == FILE_REGULAR);
+    assert_true(has(in_folder("elsewhere"), "curves.png") && has(in_folder("elsewhere"), "metrics.jsonl"));
+    assert_false(has(in_folder("elsewhere"), "x"));
     /* a folder that the user names through links is resolved once */
-    assert_int_equal(symlink("elsewhere", at("by-link")), 0);
-    OK(store_run_open(at("by-link"), &run));
-    assert_int_equal(unlink(at("by-link")), 0);
-    assert_int_equal(symlink("linked", at("by-link")), 0);
-    OK(file_write(at("by-link/pictures/late.png"), "x", 1));
-    assert_true(has(at("elsewhere"), "pictures/late.png"));
+    assert_int_equal(symlink("elsewhere", in_folder("by-link")), 0);
+    OK(store_run_open(in_folder("by-link"), &run));
+    assert_int_equal(unlink(in_folder("by-link")), 0);
+    assert_int_equal(symlink("linked", in_folder("by-link")), 0);
+    OK(file_write(in_folder("by-link/pictures/late.png"), "x", 1));
+    assert_true(has(in_folder("elsewhere"), "pictures/late.png"));
     store_run_free(run);
 }
 
@@ -252,19 +243,19 @@ static void test_metrics_are_cut(void **state)
     struct store_run *run;
     char *text;
     size_t len;
-    OK(store_run_create(at("cut"), "unused", false, &run));
+    OK(store_run_create(in_folder("cut"), "unused", false, &run));
     OK(store_run_metrics_keep(run, 0));
-    assert_false(has(at("cut"), "metrics.jsonl"));
+    assert_false(has(in_folder("cut"), "metrics.jsonl"));
     FAILS(ST_SYSTEM, "metrics.jsonl", store_run_metrics_keep(run, 1));
-    put_bytes(at("cut"), "metrics.jsonl", "{\"epoch\":1}\n{\"epoch\":2}\n{\"epo");
+    put_bytes(in_folder("cut"), "metrics.jsonl", "{\"epoch\":1}\n{\"epoch\":2}\n{\"epo");
     OK(store_run_metrics(run, "{\"epoch\":3}")); /* not behind half a line */
-    OK(file_read(at("cut/metrics.jsonl"), 100, &text, &len));
+    OK(file_read(in_folder("cut/metrics.jsonl"), 100, &text, &len));
     assert_string_equal(text, "{\"epoch\":1}\n{\"epoch\":2}\n{\"epoch\":3}\n");
     mem_free(text);
     FAILS(ST_INPUT, "cut/metrics.jsonl has 36 bytes, but must have 37 or more", store_run_metrics_keep(run, 37));
     OK(store_run_metrics_keep(run, 36));
     OK(store_run_metrics_keep(run, 12));
-    OK(file_read(at("cut/metrics.jsonl"), 100, &text, &len));
+    OK(file_read(in_folder("cut/metrics.jsonl"), 100, &text, &len));
     assert_string_equal(text, "{\"epoch\":1}\n");
     mem_free(text);
     store_run_free(run);
@@ -274,17 +265,17 @@ static void test_run_abandoned_leaves_no_trace(void **state)
 {
     (void)state;
     struct store_run *run;
-    OK(store_run_create(at("deep/er/run/"), "unused", false, &run));
-    assert_true(dir_exists(at("deep/er/run/pictures")));
+    OK(store_run_create(in_folder("deep/er/run/"), "unused", false, &run));
+    assert_true(dir_exists(in_folder("deep/er/run/pictures")));
     store_run_abandon(run);
     store_run_free(run);
-    assert_false(dir_exists(at("deep")));
-    OK(dir_make(at("empty-run"))); /* made by the user: used, and kept */
-    OK(store_run_create(at("empty-run"), "unused", false, &run));
+    assert_false(dir_exists(in_folder("deep")));
+    OK(dir_make(in_folder("empty-run"))); /* made by the user: used, and kept */
+    OK(store_run_create(in_folder("empty-run"), "unused", false, &run));
     store_run_abandon(run);
     store_run_free(run);
-    assert_true(dir_exists(at("empty-run")));
-    assert_false(dir_exists(at("empty-run/pictures")));
+    assert_true(dir_exists(in_folder("empty-run")));
+    assert_false(dir_exists(in_folder("empty-run/pictures")));
 }
 
 static void test_run_folder_that_cannot_be(void **state)
@@ -292,11 +283,11 @@ static void test_run_folder_that_cannot_be(void **state)
     (void)state;
     struct store_run *run;
     char longest[PATH_MAX + 10];
-    OK(file_write(at("file"), "x", 1));
-    FAILS(ST_INPUT, "/file is a file, not a folder", store_run_create(at("file"), "unused", true, &run));
-    FAILS(ST_INPUT, "/file is a file, not a folder", store_run_create(at("file/run"), "unused", false, &run));
-    assert_int_equal(symlink("nowhere", at("lost")), 0);
-    FAILS(ST_INPUT, "/lost is a link that leads nowhere", store_run_check(at("lost/run"), false));
+    OK(file_write(in_folder("file"), "x", 1));
+    FAILS(ST_INPUT, "/file is a file, not a folder", store_run_create(in_folder("file"), "unused", true, &run));
+    FAILS(ST_INPUT, "/file is a file, not a folder", store_run_create(in_folder("file/run"), "unused", false, &run));
+    assert_int_equal(symlink("nowhere", in_folder("lost")), 0);
+    FAILS(ST_INPUT, "/lost is a link that leads nowhere", store_run_check(in_folder("lost/run"), false));
     FAILS(ST_INPUT, "/proc/run", store_run_create("/proc/run", "unused", false, &run));
     FAILS(ST_INPUT, "empty name", store_run_create("", "unused", false, &run));
     memset(longest, 'x', sizeof longest);
@@ -304,13 +295,13 @@ static void test_run_folder_that_cannot_be(void **state)
     FAILS(ST_INPUT, "too long", store_run_create(longest, "unused", false, &run));
     longest[300] = '\0'; /* longer than a name, shorter than a path; the parent is made, and taken back */
     char path[PATH_MAX];
-    OK(store_path(at("parent"), longest, path, sizeof path));
+    OK(store_path(in_folder("parent"), longest, path, sizeof path));
     FAILS(ST_INPUT, "too long", store_run_create(path, "unused", false, &run));
-    assert_false(dir_exists(at("parent")));
-    OK(dir_make(at("odd")));
-    put_bytes(at("odd"), "run.json", run_json);
-    put(at("odd"), "pictures"); /* a file where the folder should be */
-    FAILS(ST_INPUT, "odd/pictures is a file", store_run_create(at("odd"), "unused", true, &run));
+    assert_false(dir_exists(in_folder("parent")));
+    OK(dir_make(in_folder("odd")));
+    put_bytes(in_folder("odd"), "run.json", run_json);
+    put(in_folder("odd"), "pictures"); /* a file where the folder should be */
+    FAILS(ST_INPUT, "odd/pictures is a file", store_run_create(in_folder("odd"), "unused", true, &run));
     FAILS(ST_INPUT, "too long", store_path("folder", "file", path, 11));
     OK(store_path("folder", "file", path, 12));
     assert_string_equal(path, "folder/file");

@@ -3,20 +3,9 @@
 
 #include "store.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* A path in this program's folder; valid until the next call but three. */
-static const char *at(const char *name)
-{
-    static char path[4][PATH_MAX];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", check_folder(), name);
-    return path[turn];
-}
 
 /* ---- safetensors ------------------------------------------------------------------------------------------------- */
 
@@ -38,8 +27,8 @@ static void test_tensors_come_back(void **state)
     (void)state;
     struct store_file *file;
     const struct store_tensor *t;
-    OK(store_tensors_write(at("good"), sample, (int)COUNT_OF(sample), sample_notes));
-    OK(store_tensors_open(at("good"), &file));
+    OK(store_tensors_write(in_folder("good"), sample, (int)COUNT_OF(sample), sample_notes));
+    OK(store_tensors_open(in_folder("good"), &file));
     assert_int_equal(store_tensors_count(file), COUNT_OF(sample));
     for (int i = 0; i < (int)COUNT_OF(sample); i++) {
         const struct store_tensor *want = &sample[i];
@@ -70,8 +59,8 @@ static void test_find_says_what_there_is(void **state)
     struct store_file *file;
     const struct store_tensor *t;
     const int64_t shape[] = {3, 2};
-    OK(store_tensors_write(at("good"), sample, 2, NULL));
-    OK(store_tensors_open(at("good"), &file));
+    OK(store_tensors_write(in_folder("good"), sample, 2, NULL));
+    OK(store_tensors_open(in_folder("good"), &file));
     FAILS(ST_INPUT, "good is F32 [2, 3], needed is F32 [3, 2]",
           store_tensors_find(file, "0.weight", STORE_F32, 2, shape, &t));
     FAILS(ST_INPUT, "is F32 [2, 3], needed is F32 [2]",
@@ -79,8 +68,8 @@ static void test_find_says_what_there_is(void **state)
     FAILS(ST_INPUT, "is F32 [], needed is I64 []", store_tensors_find(file, "scalar", STORE_I64, 0, NULL, &t));
     FAILS(ST_INPUT, "good; it has 0.weight, scalar", store_tensors_find(file, "bias", STORE_F32, 2, shape, &t));
     store_tensors_close(file);
-    OK(store_tensors_write(at("empty"), NULL, 0, NULL));
-    OK(store_tensors_open(at("empty"), &file));
+    OK(store_tensors_write(in_folder("empty"), NULL, 0, NULL));
+    OK(store_tensors_open(in_folder("empty"), &file));
     assert_int_equal(store_tensors_count(file), 0);
     FAILS(ST_INPUT, "empty; it has none", store_tensors_find(file, "bias", STORE_F32, 2, shape, &t));
     store_tensors_close(file);
@@ -92,10 +81,10 @@ static void test_same_tensors_same_bytes(void **state)
     char *first, *second;
     size_t len, again;
     uint64_t header;
-    OK(store_tensors_write(at("one"), sample, (int)COUNT_OF(sample), sample_notes));
-    OK(store_tensors_write(at("two"), sample, (int)COUNT_OF(sample), sample_notes));
-    OK(file_read(at("one"), 1 << 20, &first, &len));
-    OK(file_read(at("two"), 1 << 20, &second, &again));
+    OK(store_tensors_write(in_folder("one"), sample, (int)COUNT_OF(sample), sample_notes));
+    OK(store_tensors_write(in_folder("two"), sample, (int)COUNT_OF(sample), sample_notes));
+    OK(file_read(in_folder("one"), 1 << 20, &first, &len));
+    OK(file_read(in_folder("two"), 1 << 20, &second, &again));
     assert_int_equal(len, again);
     assert_memory_equal(first, second, len);
     memcpy(&header, first, sizeof header);
@@ -112,14 +101,15 @@ static void test_writer_refuses(void **state)
 {
     (void)state;
     struct store_tensor twice[] = {sample[0], sample[0]};
-    FAILS(ST_INTERNAL, "two tensors are called 0.weight", store_tensors_write(at("bad"), twice, 2, NULL));
+    FAILS(ST_INTERNAL, "two tensors are called 0.weight", store_tensors_write(in_folder("bad"), twice, 2, NULL));
     struct store_tensor named = {.name = "\xff", .data = scalar};
-    FAILS(ST_INPUT, "UTF-8", store_tensors_write(at("bad"), &named, 1, NULL));
-    FAILS(ST_INPUT, "UTF-8", store_tensors_write(at("bad"), sample, 1, (const char *const[]){"k", "\xff", NULL}));
+    FAILS(ST_INPUT, "UTF-8", store_tensors_write(in_folder("bad"), &named, 1, NULL));
+    FAILS(ST_INPUT, "UTF-8",
+          store_tensors_write(in_folder("bad"), sample, 1, (const char *const[]){"k", "\xff", NULL}));
     struct store_tensor huge = {.name = "huge", .rank = 2, .shape = {INT64_MAX, INT64_MAX}, .data = scalar};
-    FAILS(ST_INPUT, "tensor huge: shape with more", store_tensors_write(at("bad"), &huge, 1, NULL));
-    assert_false(file_exists(at("bad")));
-    FAILS(ST_SYSTEM, "none/x", store_tensors_write(at("none/x"), sample, 1, NULL));
+    FAILS(ST_INPUT, "tensor huge: shape with more", store_tensors_write(in_folder("bad"), &huge, 1, NULL));
+    assert_false(file_exists(in_folder("bad")));
+    FAILS(ST_SYSTEM, "none/x", store_tensors_write(in_folder("none/x"), sample, 1, NULL));
 }
 
 /* Writes a file of this header, as it is, and so many bytes of data, and opens it. */
@@ -131,8 +121,8 @@ static enum st open_made(const char *header, size_t data_bytes, struct store_fil
     memcpy(bytes + 8, header, len);
     for (size_t i = 0; i < data_bytes; i++)
         bytes[8 + len + i] = (char)i;
-    OK(file_write(at("made"), bytes, 8 + len + data_bytes));
-    return store_tensors_open(at("made"), file);
+    OK(file_write(in_folder("made"), bytes, 8 + len + data_bytes));
+    return store_tensors_open(in_folder("made"), file);
 }
 
 static void test_headers_of_other_writers(void **state)
@@ -201,7 +191,7 @@ static void test_malformed_headers(void **state)
     struct store_file *file;
     for (size_t i = 0; i < COUNT_OF(row); i++) {
         FAILS(ST_INPUT, row[i].words, open_made(row[i].header, row[i].data_bytes, &file));
-        FAILS(ST_INPUT, at("made"), open_made(row[i].header, row[i].data_bytes, &file));
+        FAILS(ST_INPUT, in_folder("made"), open_made(row[i].header, row[i].data_bytes, &file));
     }
 }
 
@@ -216,8 +206,8 @@ static enum st open_numbers(const char *type, size_t count, const void *numbers,
     memcpy(bytes, &n, sizeof n);
     memcpy(bytes + 8, header, n);
     memcpy(bytes + 8 + n, numbers, len);
-    OK(file_write(at("made"), bytes, 8 + n + len));
-    return store_tensors_open(at("made"), file);
+    OK(file_write(in_folder("made"), bytes, 8 + n + len));
+    return store_tensors_open(in_folder("made"), file);
 }
 
 static void check_numbers(const char *type, const void *numbers, size_t len, const float *want, size_t count)
@@ -273,8 +263,8 @@ static void test_surplus_is_named(void **state)
         many[i].data = scalar;
     }
     note_to(keep_note);
-    OK(store_tensors_write(at("many"), many, (int)COUNT_OF(many), NULL));
-    OK(store_tensors_open(at("many"), &file));
+    OK(store_tensors_write(in_folder("many"), many, (int)COUNT_OF(many), NULL));
+    OK(store_tensors_open(in_folder("many"), &file));
     FAILS(ST_INPUT, "many; it has t0, t1, t2, t3, t4, t5, t6, t7 and 12 more",
           store_tensors_find(file, "x", STORE_F32, 0, NULL, &t));
     OK(store_tensors_find(file, "t1", STORE_F32, 0, NULL, &t));
@@ -301,8 +291,8 @@ static void test_surplus_is_named(void **state)
 
 static enum st open_bytes(const char *bytes, size_t len, struct store_file **file)
 {
-    OK(file_write(at("made"), bytes, len));
-    return store_tensors_open(at("made"), file);
+    OK(file_write(in_folder("made"), bytes, len));
+    return store_tensors_open(in_folder("made"), file);
 }
 
 static void test_files_cut_short(void **state)
@@ -311,12 +301,12 @@ static void test_files_cut_short(void **state)
     struct store_file *file;
     char *bytes;
     size_t len;
-    FAILS(ST_INPUT, "missing", store_tensors_open(at("missing"), &file));
+    FAILS(ST_INPUT, "missing", store_tensors_open(in_folder("missing"), &file));
     FAILS(ST_INPUT, "7 bytes are too short", open_bytes("1234567", 7, &file));
     FAILS(ST_INPUT, "of 100000001 bytes, at most 100000000", open_bytes("\x01\xe1\xf5\x05\0\0\0\0{}", 10, &file));
     FAILS(ST_INPUT, "announces a header of 3 bytes, but has 2", open_bytes("\x03\0\0\0\0\0\0\0{}", 10, &file));
-    OK(store_tensors_write(at("good"), sample, (int)COUNT_OF(sample), sample_notes));
-    OK(file_read(at("good"), 1 << 20, &bytes, &len));
+    OK(store_tensors_write(in_folder("good"), sample, (int)COUNT_OF(sample), sample_notes));
+    OK(file_read(in_folder("good"), 1 << 20, &bytes, &len));
     for (size_t i = 0; i < len; i++)
         FAILS(ST_INPUT, "cannot read", open_bytes(bytes, i, &file));
     OK(open_bytes(bytes, len, &file));

@@ -4,14 +4,13 @@
 
 #include "cmd.h"
 #include "data.h"
+#include "json.h"
 #include "nn.h"
 #include "ocl.h"
 #include "plan.h"
 #include "sg.h"
 #include "store.h"
 #include "train.h"
-
-#include <jansson.h>
 
 /* ---- commands: a file each, a row each in the table of cmd.c ----------------------------------------------------- */
 
@@ -201,18 +200,6 @@ json_t *tuned_json(const struct ocl_facts *f);
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
-/* Text that may be anything, as a file's name: bytes that are no UTF-8 come as \xff. NULL where memory ran out, as of
- * all that makes JSON. */
-json_t *json_foreign(const char *text);
-/* Add to what may be NULL already, and give the value away; on failure *object is dropped and becomes NULL, so that
- * only the whole has to be checked. */
-void json_put(json_t **object, const char *key, json_t *value);
-void json_push(json_t **array, json_t *value);
-/* Takes a new JSON value; a NULL one is ST_MEMORY. */
-MUST_USE enum st json_check(json_t *value);
-/* The value as text, with jansson's flags; and as one line. */
-MUST_USE enum st json_text(const json_t *value, size_t flags, struct text *out);
-MUST_USE enum st json_line(const json_t *value, struct text *out);
 /* Prints it on a line of its own and gives it up; NULL as in json_check. */
 MUST_USE enum st json_print(json_t *one);
 /* The value behind `key` of an object. ST_INPUT, with key and value, where it is missing, is of another kind or,

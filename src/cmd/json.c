@@ -1,63 +1,10 @@
-/* JSON as all commands write it, and values of an object read with a check. */
+/* JSON as all commands print it, and values of an object read with a check. */
 #include "inside.h"
-
-#include <stdio.h>
-
-enum st json_check(json_t *value)
-{
-    return value ? ST_OK : st_fail(ST_MEMORY, "out of memory while making JSON");
-}
-
-json_t *json_foreign(const char *text)
-{
-    struct text clean = {0};
-    text_add_foreign(&clean, text);
-    json_t *value = clean.failed ? NULL : json_string(clean.s ? clean.s : "");
-    text_free(&clean);
-    return value;
-}
-
-static void give_up(json_t **value)
-{
-    json_decref(*value);
-    *value = NULL;
-}
-
-void json_put(json_t **object, const char *key, json_t *value)
-{
-    if (json_object_set_new(*object, key, value) != 0) /* which drops the value, and takes no NULL */
-        give_up(object);
-}
-
-void json_push(json_t **array, json_t *value)
-{
-    if (json_array_append_new(*array, value) != 0)
-        give_up(array);
-}
-
-static int add_text(const char *buffer, size_t size, void *out)
-{
-    text_add_bytes(out, buffer, size);
-    return 0;
-}
-
-enum st json_text(const json_t *value, size_t flags, struct text *out)
-{
-    if (json_dump_callback(value, add_text, out, flags | JSON_PRESERVE_ORDER) != 0)
-        return st_fail(ST_MEMORY, "out of memory while writing JSON");
-    return text_status(out);
-}
-
-enum st json_line(const json_t *value, struct text *out)
-{
-    return json_text(value, JSON_COMPACT | JSON_REAL_PRECISION(9), out);
-}
 
 enum st json_print(json_t *one)
 {
     enum st s = ST_OK;
     struct text line = {0};
-    TRY(json_check(one));
     TRY(json_line(one, &line));
     output("%s\n", line.s);
 out:

@@ -12,7 +12,8 @@
  */
 #include "tuning.h"
 
-#include <jansson.h>
+#include "json.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -283,14 +284,14 @@ static json_t *product_json(const struct mx_product *p)
     return json_pack("{s:s, s:i, s:i, s:i}", "form", mx_form_name(p), "m", p->M, "n", p->N, "k", p->K);
 }
 
-/* Adds provider and parameters to a row, which may be NULL. */
-static void add_candidate(json_t *row, const struct candidate *c)
+/* Adds provider and parameters to a row, as json_put(). */
+static void add_candidate(json_t **row, const struct candidate *c)
 {
     json_t *params = json_object();
     for (int i = 0; i < gemm_param_count(c->provider); i++)
-        json_object_set_new(params, c->provider->params[i].name, json_integer(c->param[i]));
-    json_object_set_new(row, "provider", json_string(c->provider->name));
-    json_object_set_new(row, "parameters", params);
+        json_put(&params, c->provider->params[i].name, json_integer(c->param[i]));
+    json_put(row, "provider", json_string(c->provider->name));
+    json_put(row, "parameters", params);
 }
 
 /* Figures of four digits are as exact as they are. */
@@ -305,27 +306,20 @@ static json_t *speed_json(double gflops)
 static json_t *tried_json(const struct mx_tuning *t, const struct candidate *c)
 {
     json_t *row = json_object(), *gflops = json_array();
-    add_candidate(row, c);
+    add_candidate(&row, c);
     if (c->refused[0])
-        json_object_set_new(row, "refused", json_string(c->refused));
+        json_put(&row, "refused", json_string(c->refused));
     for (int p = 0; p < t->product_count; p++)
-        json_array_append_new(gflops, speed_json(c->gflops[p])); /* NAN becomes null */
-    json_object_set_new(row, "gflops", gflops);
+        json_push(&gflops, speed_json(c->gflops[p])); /* NAN becomes null */
+    json_put(&row, "gflops", gflops);
     return row;
-}
-
-static int add_bytes(const char *bytes, size_t len, void *out)
-{
-    text_add_bytes(out, bytes, len);
-    return 0;
 }
 
 /* One value a line, and of lists one row a line: files are looked at, compared and shared. Frees the value. */
 static void add_line(struct text *out, const char *before, json_t *value)
 {
     text_add(out, "%s", before);
-    if (!value || json_dump_callback(value, add_bytes, out,
-                                     JSON_COMPACT | JSON_ENCODE_ANY | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6)))
+    if (json_text(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6), out) != ST_OK)
         out->failed = true;
     json_decref(value);
 }
@@ -344,8 +338,8 @@ static void add_rows(const struct mx_tuning *t, struct text *out)
         if (t->chosen[p] < 0)
             continue;
         json_t *row = product_json(&t->product[p]);
-        add_candidate(row, &t->candidate[t->chosen[p]]);
-        json_object_set_new(row, "gflops", speed_json(t->candidate[t->chosen[p]].gflops[p]));
+        add_candidate(&row, &t->candidate[t->chosen[p]]);
+        json_put(&row, "gflops", speed_json(t->candidate[t->chosen[p]].gflops[p]));
         add_line(out, before, row);
         before = ",\n  ";
     }

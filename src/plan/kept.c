@@ -12,7 +12,8 @@
  */
 #include "inside.h"
 
-#include <jansson.h>
+#include "json.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static json_t *cuts_json(const struct nn_net *net)
 {
     json_t *all = json_array();
     for (int k = 1; k < net->section_count; k++)
-        json_array_append_new(all, json_integer(net->section[k].first));
+        json_push(&all, json_integer(net->section[k].first));
     return all;
 }
 
@@ -49,7 +50,7 @@ static json_t *products_json(const struct nn_net *net, const struct mx *mx, int 
             char choice[MX_TEXT_MAX], line[MX_TEXT_MAX + 64];
             snprintf(line, sizeof line, "%s %dx%dx%d %s", mx_form_name(p), p->M, p->N, p->K,
                      mx_gemm_choice(mx, p, choice));
-            json_array_append_new(all, json_string(line));
+            json_push(&all, json_string(line));
         }
     }
     return all;
@@ -60,39 +61,29 @@ static enum st make_key(const struct nn_net *net, struct mx *mx, int batch, cons
     enum st s = ST_OK;
     const struct ocl_facts *f = ocl_device_facts(ocl_queue_device(mx_queue(mx)));
     struct text layers = {0};
+    json_t *cuts = cuts_json(net), *products = products_json(net, mx, batch);
     char device[32], platform[264];
     snprintf(device, sizeof device, "%d:%d", f->platform, f->index);
     snprintf(platform, sizeof platform, "%s, %s", f->platform_name, f->platform_version);
     nn_net_write(net, &layers);
     TRY(text_status(&layers));
-    if (fault_here())
-        TRY(st_fail(ST_MEMORY, "out of memory"));
-    *out = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:o}", "net", layers.s, "cuts", cuts_json(net),
+    TRY(json_check(cuts));
+    TRY(json_check(products));
+    *out = json_pack("{s:s, s:O, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:O}", "net", layers.s, "cuts", cuts,
                      "batch", batch, "optimizer", optimizer, "device", device, "name", f->name, "platform", platform,
-                     "driver", f->driver, "units", (int)f->compute_units, "products", products_json(net, mx, batch));
+                     "driver", f->driver, "units", (int)f->compute_units, "products", products);
 out:
+    json_decref(cuts);
+    json_decref(products);
     text_free(&layers);
     return s;
-}
-
-static int add_bytes(const char *bytes, size_t len, void *out)
-{
-    text_add_bytes(out, bytes, len);
-    return 0;
-}
-
-static enum st add_json(struct text *out, const json_t *value)
-{
-    if (!value || json_dump_callback(value, add_bytes, out, JSON_COMPACT | JSON_PRESERVE_ORDER) != 0)
-        return st_fail(ST_MEMORY, "out of memory while writing JSON");
-    return text_status(out);
 }
 
 static enum st name_file(struct kept_file *f)
 {
     enum st s = ST_OK;
     struct text key = {0};
-    TRY(add_json(&key, f->key));
+    TRY(json_text(f->key, JSON_COMPACT, &key));
     if (snprintf(f->path, sizeof f->path, "%s/%016llx.json", f->folder,
                  (unsigned long long)hash_bytes(HASH_START, key.s, key.len)) >= (int)sizeof f->path)
         TRY(st_fail(ST_SYSTEM, "the folder's name is too long"));
@@ -257,7 +248,7 @@ static json_t *layers_json(const struct device_costs *c)
 {
     json_t *all = json_array();
     for (int i = 0; i < c->layers; i++)
-        json_array_append_new(all, json_pack("[f, f]", c->cost[i].forward_ns, c->cost[i].backward_ns));
+        json_push(&all, json_pack("[f, f]", c->cost[i].forward_ns, c->cost[i].backward_ns));
     return all;
 }
 
@@ -270,7 +261,7 @@ static enum st write_file(const struct kept_file *f, const struct plan_kept *kep
                              kept->version ? kept->version : "", "date", when, "key", f->key, "layers",
                              layers_json(c), "whole", *c->whole_ns, "per_mac", *c->ns_per_mac, "link", *c->link_ns,
                              "per_byte", *c->ns_per_byte);
-    TRY(add_json(&out, root));
+    TRY(json_text(root, JSON_COMPACT, &out));
     text_add(&out, "\n");
     TRY(text_status(&out));
     TRY(trust_write(f->path, out.s, out.len, true));

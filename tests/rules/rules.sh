@@ -70,15 +70,16 @@ grep -E '^(src|include)/' "$folder/code" >"$folder/floors"
 awk -v sources="$folder/sources" '
     BEGIN {
         below["base"] = "base"
+        below["json"] = "json base"
         below["ocl"] = "ocl base"
-        below["mx"] = "mx ocl base"
+        below["mx"] = "mx ocl json base"
         below["nn"] = "nn mx ocl base"
         below["sg"] = "sg nn mx ocl base"
-        below["plan"] = "plan nn mx ocl base"
+        below["plan"] = "plan nn mx ocl json base"
         below["data"] = "data store base"
         below["store"] = "store base"
         below["train"] = "train sg nn mx ocl plan data store base"
-        below["cmd"] = "cmd train sg nn mx ocl plan data store base"
+        below["cmd"] = "cmd train sg nn mx ocl plan data store json base"
         while ((getline path < sources) > 0)
             known[path]
     }
@@ -131,8 +132,9 @@ door 'CLBlast in src/mx/clblast.c' "${header}clblast" 'src/mx/clblast\.c:'
 door 'libpng and cairo in src/store' "$header(libpng.*/)?(png|cairo.*/cairo|cairo)" 'src/store/'
 door 'threads in src/base' "$header(p?threads?)\.h" 'src/base/'
 door 'zlib in src/data and src/store' "${header}zlib" 'src/data/|src/store/'
-door 'jansson in src/store, src/cmd, src/mx/tuning_file.c and src/plan/kept.c' "${header}jansson" \
-    'src/store/|src/cmd/|src/mx/tuning_file\.c:|src/plan/kept\.c:'
+door 'jansson in src/json and src/store' "${header}jansson" 'include/json\.h:|src/store/'
+door 'JSON in src/cmd, src/mx/tuning_file.c and src/plan/kept.c' "${header}json" \
+    'src/json/|src/cmd/|src/mx/tuning_file\.c:|src/plan/kept\.c:'
 door 'malloc and free in src/base' \
     "$word((m|c|re|aligned_)alloc|posix_memalign|free|strn?dup|v?asprintf|getline|getdelim) *\(" 'src/base/'
 files='(fd|f|fre|gz)?open(at|dir)?|creat|mk(dir|fifo|nod)(at)?|mk[sd]temps?|(un|sym)?link(at)?|rename(at)?|rmdir|remove'

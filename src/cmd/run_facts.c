@@ -37,12 +37,14 @@ static json_t *modules_json(const struct run_facts *f, struct train *t)
         struct train_module m = train_module_at(t, k);
         const struct ocl_facts *d = ocl_device_facts(ocl_queue_device(mx_queue(m.mx)));
         char words[256];
+        const char *file = mx_tuning_file(m.mx);
         json_t *coupling = m.spec ? json_string(sg_spec_show(m.spec, words, sizeof words)) : json_null();
-        json_push(&all, json_pack("{s:o, s:i, s:b, s:o, s:o, s:s, s:s, s:i, s:i, s:o}", "device",
+        json_push(&all, json_pack("{s:o, s:i, s:b, s:o, s:o, s:s, s:s, s:o, s:i, s:i, s:o}", "device",
                                   json_foreign(m.device), "place", f->on[k], "emulated", (int)m.emulated, "version",
                                   json_foreign(d->version), "driver", json_foreign(d->driver), "gemm",
-                                  mx_gemm_name(m.mx), "tuning", mx_tuning_note(m.mx), "first", m.first, "layers",
-                                  m.count, "coupling", coupling));
+                                  mx_gemm_name(m.mx), "tuning", mx_tuning_note(m.mx), "tuning_file",
+                                  file[0] ? json_foreign(file) : json_null(), "first", m.first, "layers", m.count,
+                                  "coupling", coupling));
     }
     return all;
 }

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void print_memory(const struct train_memory *m)
 {
@@ -22,6 +23,29 @@ static void print_memory(const struct train_memory *m)
             output("%s %s %s", i ? "," : "", row[i].name, show_bytes(text, sizeof text, row[i].bytes));
     output("; in all %s", show_bytes(text, sizeof text, m->total));
     output(" of %s (a tenth stays free)\n", show_bytes(text, sizeof text, m->available));
+}
+
+/* Of module k: the tuning file in force, "" for none. */
+static const char *file_of(const struct session *c, int k)
+{
+    return mx_tuning_file(train_module_at(c->train, k).mx);
+}
+
+/* Each tuning file in force, once. */
+static void print_tuning(const struct session *c)
+{
+    bool any = false;
+    for (int k = 0; k < train_module_count(c->train); k++) {
+        int first = 0;
+        while (strcmp(file_of(c, first), file_of(c, k)) != 0)
+            first++;
+        if (first == k && file_of(c, k)[0]) {
+            output("tuning: %s\n", file_of(c, k));
+            any = true;
+        }
+    }
+    if (!any)
+        output("tuning: none\n");
 }
 
 static void print_modules(const struct session *c)
@@ -64,6 +88,7 @@ enum st head_print(const struct session *c, const struct train_memory *m)
         output("%u held out, ", d->validation.n);
     output("%u to test, %d class%s\n", d->test.n, d->classes, d->classes == 1 ? "" : "es");
     print_modules(c);
+    print_tuning(c);
     output_lines(places.s ? places.s : "");
     print_memory(m);
     text_clear(&table);

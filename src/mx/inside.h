@@ -4,6 +4,8 @@
 
 #include "mx.h"
 
+#include <limits.h>
+
 enum kernel {
     K_ACT_FORWARD,
     K_ACT_BACKWARD,
@@ -106,6 +108,7 @@ struct mx {
     struct tuned tuned[TUNED_MAX]; /* (tuned_count) */
     int tuned_count;
     char gemm_name[64], tuning_note[MX_TEXT_MAX];
+    char tuning_file[PATH_MAX]; /* "": none is in force */
     struct ocl_buf *scratch; /* the caller's */
     struct ocl_kernel *kernel[KERNELS][MX_ACTS]; /* NULL until asked for */
 };

@@ -95,7 +95,7 @@ static bool use_file(const char *path, const struct ocl_facts *f, struct mx_tuni
 static enum st find_file(const struct ocl_facts *f, struct mx_tuning *out, bool *found, bool *begun)
 {
     enum st s = ST_OK;
-    char folder[PATH_MAX], path[PATH_MAX], best_path[PATH_MAX], *name[FILES_MAX];
+    char folder[PATH_MAX], path[PATH_MAX], best_path[PATH_MAX] = "", *name[FILES_MAX];
     struct arena arena = {0};
     int n = 0, best = 0;
     *found = *begun = false;
@@ -106,7 +106,7 @@ static enum st find_file(const struct ocl_facts *f, struct mx_tuning *out, bool 
         *begun = out->exact;
         *found = suits(out, f) == 3;
         if (*found)
-            goto out;
+            goto used;
     }
     TRY(dir_list(folder, ".json", FILES_MAX, &arena, name, &n));
     for (int i = 0; i < n; i++) {
@@ -121,6 +121,10 @@ static enum st find_file(const struct ocl_facts *f, struct mx_tuning *out, bool 
     }
     *found = best > 0 && tuning_read(best_path, f, out) == ST_OK;
     *begun = *begun || best == 3;
+    memcpy(path, best_path, sizeof path);
+used:
+    if (*found)
+        memcpy(out->path, path, sizeof path);
 out:
     arena_free(&arena);
     return s;
@@ -190,9 +194,11 @@ static enum st apply(struct mx *m, const struct mx_tuning *t)
     }
     show_day(t, day);
     if (t->exact)
-        snprintf(m->tuning_note, sizeof m->tuning_note, "tuned for this device on %s", day);
+        snprintf(m->tuning_note, sizeof m->tuning_note, "tuned for this device on %s%s", day,
+                 t->quick ? ", quickly" : "");
     else
         snprintf(m->tuning_note, sizeof m->tuning_note, "tuned on %s of the same family", t->device);
+    memcpy(m->tuning_file, t->path, sizeof m->tuning_file);
 out:
     return s;
 }
@@ -214,6 +220,11 @@ out:
 const char *mx_tuning_note(const struct mx *m)
 {
     return m->tuning_note;
+}
+
+const char *mx_tuning_file(const struct mx *m)
+{
+    return m->tuning_file;
 }
 
 /* ---- a tuning in memory ------------------------------------------------------------------------------------------ */

@@ -30,8 +30,10 @@ tuned()
     [ "$(json '[e["tuned"]["kind"] for e in d[0]["devices"]][0]' <<<"$output")" = exact ]
     idx_folder data
     good train "$PICTURES" --data data --epochs 1 --out run
-    [[ $output == *"GEMM "*" (tuned for this device on 20"* ]]
-    grep -q '"tuning": "tuned for this device on 20' run/run.json
+    [[ $output =~ 'GEMM '[a-z+]+' (tuned for this device on 20'[0-9-]+', quickly)' ]]
+    [[ $output == *$'\n'"tuning: $(tuning)"$'\n'* ]]
+    grep -q '"tuning": "tuned for this device on 20[0-9-]*, quickly"' run/run.json
+    [ "$(json 'd[0]["modules"][0]["tuning_file"]' <<<"$(tr -d '\n' <run/run.json)")" = "$(tuning)" ]
     good tune --quick # all is known
     [[ $output == *"candidates are known (--fresh measures them anew)"*"complete in "* ]]
 }
@@ -48,7 +50,8 @@ tuned()
     idx_folder data
     unset CLUTCH_TUNE
     good train "$PICTURES" --data data --epochs 1 --out no --no-tune
-    [[ $output == *"(not tuned: defaults)"* ]]
+    [[ $output == *"(not tuned: defaults)"$'\n'"tuning: none"$'\n'* ]]
+    grep -q '"tuning_file": null' no/run.json
     [ ! -e "$XDG_CONFIG_HOME" ]
     good devices
     [[ $output == *"not tuned: \`clutch tune --devices "* ]]

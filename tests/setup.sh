@@ -6,7 +6,7 @@ set -eu
 build='gcc clang make pkg-config git'
 libraries='ocl-icd-opencl-dev opencl-headers libclblast-dev libpng-dev libcairo2-dev zlib1g-dev libjansson-dev'
 running='pocl-opencl-icd clinfo dataset-fashion-mnist'
-testing='libcmocka-dev bats oclgrind mesa-opencl-icd python3-numpy python3-pil'
+testing='libcmocka-dev bats oclgrind mesa-opencl-icd python3-numpy python3-pil zsh fish'
 [ "${1-}" != pytorch ] || testing="$testing python3-torch"
 
 missing='' n=0
@@ -28,7 +28,7 @@ cannot install: this needs Debian's apt-get, and root or sudo. Missing, by Debia
    $missing
 Elsewhere look for: a C11 compiler, make, pkg-config; an OpenCL loader with headers (ocl-icd), CLBlast, libpng, cairo,
 zlib, jansson; an OpenCL driver (PoCL runs on any CPU); Fashion-MNIST as gzipped IDX files; for the tests cmocka, bats,
-Oclgrind, Mesa's rusticl, numpy and Pillow.
+Oclgrind, Mesa's rusticl, numpy, Pillow, zsh and fish.
 END
     exit 1
 fi

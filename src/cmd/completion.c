@@ -153,7 +153,8 @@ static void add_zsh_action(struct text *out, const char *value, const struct val
     add_zsh_text(out, value);
     text_add(out, ":");
     if (v->words.len && (v->files || v->folders))
-        text_add(out, "{_alternative \"words::(%s)\" \"files::_files%s\"}", words_of(v), v->files ? "" : " -/");
+        text_add(out, "{_alternative \"words\\:\\:(%s)\" \"files\\:\\:_files%s\"}", words_of(v),
+                 v->files ? "" : " -/"); /* a bare colon would end the action */
     else if (v->words.len)
         text_add(out, "(%s)", words_of(v));
     else if (v->files || v->folders)

@@ -236,8 +236,8 @@ struct mx_product {
 enum { MX_TEXT_MAX = 320 };
 const char *mx_form_name(const struct mx_product *p); /* "NN", "NT", "TN", "TT": which of A and B are transposed */
 
-/* "tuned for this device on 2026-11-22", with ", quickly" behind it where it was a quick tune, "tuned on NAME of the same
- * family", "not tuned: defaults"; and the file it comes from, "" where none is in force. */
+/* "tuned for this device on 2026-11-22", with ", quickly" behind it where it was a quick tune, "tuned on NAME of the
+ * same family", "not tuned: defaults"; and the file it comes from, "" where none is in force. */
 const char *mx_tuning_note(const struct mx *m);
 const char *mx_tuning_file(const struct mx *m);
 /* What a product of that form and shape is computed with: "tile kc=256", parameters that are not the default named.

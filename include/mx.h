@@ -288,7 +288,7 @@ void mx_tuning_refuse(struct mx_tuning *t, int c, const char *reason);
  * least 5 % faster. At most four candidates are used, and of CLBlast one set of parameters. */
 void mx_tuning_choose(struct mx_tuning *t);
 
-/* Quick and whole: peak, products, candidates, in this process, in about `seconds`; chooses. WAITS. */
+/* Quick and whole: peak, products, candidates, in this process, in about `seconds` behind compiling; chooses. WAITS. */
 MUST_USE enum st mx_tuning_run_quick(struct mx_tuning *t, struct ocl_queue *q, double seconds);
 
 /* Written at once, by rename. ST_SYSTEM where there is no such place or it cannot be written. */

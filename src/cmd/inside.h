@@ -192,7 +192,8 @@ MUST_USE enum st modules_train(const struct modules *m, const struct nn_net *net
 MUST_USE enum st trace_write(struct train *t, const char *folder);
 
 /* Measures products of a device that has no tuning file, for about three seconds and as long as compiling them takes,
- * and writes one; says so in a note, as it does of whatever goes wrong. Not with `no` (--no-tune) or CLUTCH_TUNE=off. */
+ * and writes one; says so in a note, as it does of whatever goes wrong. Not with `no` (--no-tune) or CLUTCH_TUNE=off.
+ */
 MUST_USE enum st tune_at_first_use(struct ocl_device *device, bool no);
 /* "tuned on 2026-11-22: 87.0 GFLOP/s ..." in one line, for people; and as JSON, NULL where memory ran out. */
 void tuned_show(const struct ocl_facts *f, char *out, size_t size);

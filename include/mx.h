@@ -47,6 +47,7 @@ enum mx_op {
     MX_SOFTMAX,
     MX_SQUARED_LOSS,
     MX_SIMILARITY, /* mx_similarity_loss, with the products in it */
+    MX_RIDGE,      /* mx_ridge_solve, with the products in it; MX_BLEND besides */
     MX_DROPOUT,
     MX_OPTIMIZER,
     MX_GATHER,
@@ -110,10 +111,11 @@ MUST_USE enum st mx_bias_act(struct mx *m, struct mx_activation phi, struct mx_t
                              struct mx_tensor y);
 /* y = a x + b y. With b 0, y may hold anything, NaN included. */
 MUST_USE enum st mx_blend(struct mx *m, float a, struct mx_tensor x, float b, struct mx_tensor y);
-/* Rows with their label behind them: out (B, n + classes) = [x (B, n) | onehot(label)]; not in place. labels: uint32
- * (B); NULL will do for 0 classes, which make a copy. */
-MUST_USE enum st mx_label_rows(struct mx *m, struct mx_tensor x, struct ocl_buf *labels, int classes,
-                               struct mx_tensor out);
+/* Rows with more behind them: out (B, n + k + classes) = [x (B, n) | more (B, k) | onehot(label)]; not in place.
+ * labels: uint32 (B); NULL will do for 0 classes. One class without labels is a column of ones. more.buf NULL: k = 0.
+ */
+MUST_USE enum st mx_label_rows(struct mx *m, struct mx_tensor x, struct mx_tensor more, struct ocl_buf *labels,
+                               int classes, struct mx_tensor out);
 
 /* ---- reductions, in a fixed order -------------------------------------------------------------------------------- */
 
@@ -173,6 +175,22 @@ struct mx_similarity {
 MUST_USE enum st mx_similarity_loss(struct mx *m, struct ocl_buf *labels, int classes, struct mx_tensor v,
                                     const struct mx_similarity *work, struct mx_tensor delta,
                                     struct mx_tensor per_row);
+
+/* ---- least squares ----------------------------------------------------------------------------------------------- */
+
+/* Ridge regression of outputs t (B, n) on inputs x (B, D) by the normal equations, from their moments. */
+struct mx_ridge {
+    struct mx_tensor moments; /* (D + n, D): S, the mean of x^T x, and below it C, the mean of t^T x */
+    struct mx_tensor work;    /* (1, mx_ridge_work) */
+    int scaled;               /* of the first so many inputs, 1 or more, the ridge is .. */
+    float ridge;              /* .. that many times the mean of their squares; */
+    float least;              /* of the others it is this */
+};
+size_t mx_ridge_work(int inputs, int outputs); /* floats */
+MUST_USE enum st mx_ridge_scratch(struct mx *m, int inputs, int outputs, size_t *floats);
+/* W (n, D) = C (S + diag(ridge))^-1, so that t is about x W^T. S is symmetric; with its ridge it must be positive
+ * definite, or W is not finite. Scratch: mx_ridge_scratch. */
+MUST_USE enum st mx_ridge_solve(struct mx *m, const struct mx_ridge *r, struct mx_tensor w);
 
 /* ---- dropout (Srivastava et al., JMLR 2014), inverted: kept values are divided by 1 - p -------------------------- */
 

@@ -35,6 +35,7 @@ struct nn_option {
     double least, most;
     double otherwise; /* the default; NAN: must be given */
     bool whole;       /* a whole number */
+    const char *needs; /* of couplings: the option without which, at 0, this one has no effect; NULL: none */
 };
 
 enum nn_init { NN_ZERO, NN_ONE, NN_UNIFORM };

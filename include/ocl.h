@@ -154,7 +154,7 @@ struct ocl_emulated {
     uint64_t free_ns;             /* when the last piece of work ended; at the start of a run: now */
     uint64_t start_ns;            /* when it, or the one under way, began */
     uint64_t entered_ns;          /* when the one under way began on the real device */
-    uint64_t compiling_ns, entered_compiling_ns; /* ocl_compiling_ns() when it was asked for, and then */
+    uint64_t compiling_ns, own_compiling_ns; /* ocl_compiling_ns() when it was asked for, and the thread's own then */
     bool inside;                  /* one is under way */
     uint64_t busy_ns, work_ns;    /* sums: of emulated time, of real time */
     uint64_t late_ns;             /* by how much the real device, being shared, made emulated work end too late */
@@ -246,6 +246,7 @@ bool ocl_chain_open(const struct ocl_queue *q); /* whether launches are gathered
  * Never goes back. Any thread may ask.
  */
 uint64_t ocl_compiling_ns(void);
+uint64_t ocl_compiling_own_ns(void); /* of the calling thread alone, when it is not compiling */
 /* Around what makes a library compile (mx/clblast.c). May be nested. */
 void ocl_compiling_begin(void);
 void ocl_compiling_end(void);

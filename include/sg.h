@@ -13,7 +13,7 @@
 
 /* ---- kinds of coupling: one file and one row in the table of src/sg/table.c each --------------------------------- */
 
-enum { SG_OPTIONS_MAX = 6, SG_NETS_MAX = 2 };
+enum { SG_OPTIONS_MAX = 8, SG_NETS_MAX = 2 };
 
 /* A coupling as it was asked for at one cut. */
 struct sg_spec {
@@ -23,6 +23,7 @@ struct sg_spec {
 
 const struct sg_kind *sg_kind_at(int i); /* NULL behind the last */
 const char *sg_kind_name(const struct sg_kind *kind);
+const char *sg_kind_solver(const struct sg_kind *kind); /* which of the kinds of that name; NULL: there is one */
 const char *sg_kind_help(const struct sg_kind *kind);
 
 /* `words` as in "csg hidden=1": a kind and its options; "" is the default, csg. ST_INPUT names the word and what is
@@ -87,6 +88,11 @@ int sg_kept(const struct sg_coupling *c); /* steps whose target is to come */
 int sg_net_count(const struct sg_coupling *c);
 struct nn_module *sg_module(struct sg_coupling *c, int i);
 const struct nn_net *sg_net(const struct sg_coupling *c, int i);
+int sg_net_slots(const struct sg_coupling *c, int i); /* copies of net i's parameters that its optimiser keeps, or 0 */
+/* What it keeps from step to step beside its nets, (rows, cols), for saving. 0 rows: nothing. Both WAIT. */
+void sg_state_shape(const struct sg_coupling *c, int *rows, int *cols);
+MUST_USE enum st sg_state_read(struct sg_coupling *c, float *out);
+MUST_USE enum st sg_state_write(struct sg_coupling *c, const float *in);
 uint64_t sg_updates(const struct sg_coupling *c); /* that its nets have had; a checkpoint keeps them */
 void sg_set_updates(struct sg_coupling *c, uint64_t n);
 

@@ -26,6 +26,12 @@ enum kernel {
     K_SIMILARITY_ROWS,
     K_SIMILARITY_ERROR,
     K_SIMILARITY_DELTA,
+    K_RIDGE_WEIGHT,
+    K_RIDGE_START,
+    K_RIDGE_INVERT,
+    K_RIDGE_INVERT_ALONE,
+    K_RIDGE_ROW,
+    K_RIDGE_CLEAR,
     K_DROPOUT,
     K_SGD,
     K_ADAM,
@@ -129,6 +135,8 @@ int gemm_param_count(const struct gemm_provider *provider);
 MUST_USE enum st gemm_use(struct mx *m, const struct gemm_provider *provider, const int *param);
 const char *gemm_text(const struct gemm_provider *provider, const int *param, char *out);
 int mx_vector_width(const struct ocl_facts *f);
+
+bool mx_on_cpu(const struct mx *m);
 
 /* The kernel, built at the first call for it. */
 MUST_USE enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_kernel **out);

@@ -8,6 +8,7 @@ struct kernel_row {
     const char *file, *name;
     bool by_act; /* one variant an activation */
     bool chains; /* ocl_kernel_chains() */
+    enum { ANYWHERE, ON_CPUS, ON_OTHERS } runs; /* where it does: some are written twice */
 };
 
 static const struct kernel_row kernels[KERNELS] = {
@@ -30,6 +31,12 @@ static const struct kernel_row kernels[KERNELS] = {
     [K_SIMILARITY_ROWS] = {MX_SIMILARITY, "similarity", "similarity_rows", false, true},
     [K_SIMILARITY_ERROR] = {MX_SIMILARITY, "similarity", "similarity_error", false, true},
     [K_SIMILARITY_DELTA] = {MX_SIMILARITY, "similarity", "similarity_delta", false, true},
+    [K_RIDGE_WEIGHT] = {MX_RIDGE, "ridge", "ridge_weight", false, true},
+    [K_RIDGE_START] = {MX_RIDGE, "ridge", "ridge_start", false, true},
+    [K_RIDGE_INVERT] = {MX_RIDGE, "ridge_invert", "ridge_invert", false, false, ON_OTHERS},
+    [K_RIDGE_INVERT_ALONE] = {MX_RIDGE, "ridge", "ridge_invert_alone", false, true, ON_CPUS},
+    [K_RIDGE_ROW] = {MX_RIDGE, "ridge", "ridge_row", false, true},
+    [K_RIDGE_CLEAR] = {MX_RIDGE, "ridge", "ridge_clear", false, true},
     [K_DROPOUT] = {MX_DROPOUT, "dropout", "dropout", false, true},
     [K_SGD] = {MX_OPTIMIZER, "optimizer", "sgd", false, true},
     [K_ADAM] = {MX_OPTIMIZER, "optimizer", "adam", false, true},
@@ -98,6 +105,11 @@ enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_k
     return ST_OK;
 }
 
+bool mx_on_cpu(const struct mx *m)
+{
+    return ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
+}
+
 enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act)
 {
     enum st s = ST_OK;
@@ -106,10 +118,10 @@ enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act)
         return mx_gemm_prepare(m);
     if (op == MX_DENSE)
         return mx_dense_prepare(m, act);
-    if (op == MX_SIMILARITY)
+    if (op == MX_SIMILARITY || op == MX_RIDGE)
         TRY(mx_gemm_prepare(m));
     for (int k = 0; k < KERNELS; k++)
-        if (kernels[k].op == op)
+        if (kernels[k].op == op && kernels[k].runs != (mx_on_cpu(m) ? ON_OTHERS : ON_CPUS))
             TRY(mx_kernel(m, (enum kernel)k, act, &unused));
 out:
     return s;

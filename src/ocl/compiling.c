@@ -1,4 +1,5 @@
-/* How long the process was compiling: the union of what its threads did, by a count of those that are at it. */
+/* How long the process was compiling: the union of what its threads did, by a count of those that are at it; and each
+ * thread by itself. */
 #include "inside.h"
 
 static struct {
@@ -6,6 +7,11 @@ static struct {
     int threads;      /* compiling now; this and the rest: with it held */
     uint64_t since_ns, before_ns;
 } now = {.held = ATOMIC_FLAG_INIT};
+
+static _Thread_local struct {
+    int depth;
+    uint64_t since_ns, before_ns;
+} own;
 
 static void hold(void)
 {
@@ -24,10 +30,14 @@ void ocl_compiling_begin(void)
     if (now.threads++ == 0)
         now.since_ns = clock_ns();
     let_go();
+    if (own.depth++ == 0)
+        own.since_ns = clock_ns();
 }
 
 void ocl_compiling_end(void)
 {
+    if (--own.depth == 0)
+        own.before_ns += clock_ns() - own.since_ns;
     hold();
     if (--now.threads == 0)
         now.before_ns += clock_ns() - now.since_ns;
@@ -40,4 +50,9 @@ uint64_t ocl_compiling_ns(void)
     uint64_t ns = now.before_ns + (now.threads > 0 ? clock_ns() - now.since_ns : 0);
     let_go();
     return ns;
+}
+
+uint64_t ocl_compiling_own_ns(void)
+{
+    return own.before_ns;
 }

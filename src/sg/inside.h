@@ -4,21 +4,25 @@
 
 #include "sg.h"
 
-enum { SG_OPS_MAX = 4 };
+enum { SG_OPS_MAX = 5 };
 
 /* A kind of coupling is one file and one row in table.c. */
 struct sg_kind {
     const char *name, *help;
+    const char *solver; /* kinds of the same name are told apart by it, the first row being the default; else NULL */
     struct nn_option options[SG_OPTIONS_MAX]; /* ends with a NULL key; "p", "lambda", "micro" and "lr" mean what the
                                                  functions of sg.h say, whoever has them */
     bool waits, targets, frozen;              /* see sg_waits(), sg_wants_targets(), sg_frozen() */
     bool label_input;                         /* its net sees the label behind h */
+    bool solved;                              /* net 0 has no optimiser: its parameters are solved for */
     enum mx_op ops[SG_OPS_MAX];               /* kernels it runs beside those of its nets; ends with MX_NO_OP */
 
-    /* The layers of net i, without the input; nothing is added where there is no such net. NULL: no nets. */
+    /* Net i, its input and its layers; nothing is added where there is no such net. NULL: no nets. */
     void (*net)(const struct sg_spec *spec, int i, int n, int classes, struct text *out);
     /* Multiply-accumulates of one sample beside those of its nets; may be NULL for none. */
-    uint64_t (*macs)(int n, int batch);
+    uint64_t (*macs)(const struct sg_spec *spec, int n, int classes, int batch);
+    /* Rows and columns of what it keeps between steps beside its nets, zero at the start; may be NULL for nothing. */
+    void (*state)(const struct sg_spec *spec, int n, int classes, int *rows, int *cols);
     /* Floats of work memory, and of scratch beside that of the nets; may be NULL for none. */
     enum st (*work)(const struct sg_spec *spec, struct mx *mx, int n, int classes, int batch, int ring, size_t *floats,
                     size_t *scratch);
@@ -28,7 +32,7 @@ struct sg_kind {
     enum st (*learn)(struct sg_coupling *c, const struct sg_learning *l, struct mx_tensor target);
 };
 
-extern const struct sg_kind sg_exact, sg_csg, sg_sg, sg_local, sg_predsim, sg_none;
+extern const struct sg_kind sg_exact, sg_csg_adam, sg_sg_adam, sg_csg_ls, sg_sg_ls, sg_local, sg_predsim, sg_none;
 
 struct sg_coupling {
     struct sg_spec spec;
@@ -39,6 +43,7 @@ struct sg_coupling {
     struct nn_module *module[SG_NETS_MAX];
     int net_count, n, classes, batch, ring;
     struct ocl_buf *work, *scratch;
+    struct mx_tensor state; /* kind->state; no buffer: none */
     uint64_t updates;
     uint64_t kept, learned; /* steps so far: kept for a target, and whose target came */
     uint64_t fresh;         /* the kept step (from 1) that the net's activations are of; 0: of none any more */
@@ -49,8 +54,12 @@ struct sg_coupling {
 double option_of(const struct sg_spec *spec, const char *key, double otherwise);
 /* "dense W; batchnorm; relu" as often as `hidden` says. */
 void hidden_layers(const struct sg_spec *spec, int n, struct text *out);
-/* An Adam step of net i from its gradients. */
-enum st update_net(struct sg_coupling *c, int i, const struct sg_learning *l);
+/* An Adam step of net i from its gradients, the coupling's update number t, from 1. */
+enum st update_net(struct sg_coupling *c, int i, uint64_t t, const struct sg_learning *l);
+/* The ring of steps that wait for their target: the slot of a new one, .. */
+enum st ring_keep(struct sg_coupling *c, int rows, int *slot);
+/* .. and the oldest one's, which leaves; -1 where its target has no rows, so that there is none. */
+enum st ring_take(struct sg_coupling *c, struct mx_tensor target, int *slot);
 struct mx_tensor work_view(const struct sg_coupling *c, size_t off, int rows, int cols);
 /* A training pass through a net that leaves its running moments alone where nothing shall be learned. */
 struct nn_pass net_pass(int rows, const struct sg_learning *l, bool learn);

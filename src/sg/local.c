@@ -10,6 +10,7 @@ static void net(const struct sg_spec *spec, int i, int n, int classes, struct te
 {
     if (i > 0)
         return;
+    text_add(out, "input %d\n", n);
     hidden_layers(spec, n, out);
     text_add(out, "dense %d\n", classes);
 }
@@ -36,7 +37,7 @@ static enum st gradient(struct sg_coupling *c, const struct sg_learning *l, stru
     TRY(nn_module_backward(c->module[0], &pass, h, &dh));
     TRY(mx_blend(c->mx, 1, dh, 0, delta));
     if (learn)
-        TRY(update_net(c, 0, l));
+        TRY(update_net(c, 0, ++c->updates, l));
 out:
     return s;
 }
@@ -46,7 +47,7 @@ const struct sg_kind sg_local = {
     .help = "gradient of an auxiliary classifier at the cut (DGL)",
     .options = {{.key = "hidden", .help = "hidden layers of the classifier", .least = 0, .most = 4, .whole = true},
                 {.key = "width", .help = "of a hidden layer; 0: that of h", .least = 0, .most = 1 << 20,
-                 .whole = true},
+                 .whole = true, .needs = "hidden"},
                 {.key = "lr", .help = "rate of the classifier", .least = 1e-12, .most = 10, .otherwise = 1e-3},
                 {.key = "p", .help = "probability that a step updates the module", .least = 0, .most = 1,
                  .otherwise = 1}},

@@ -14,14 +14,15 @@ static void net(const struct sg_spec *spec, int i, int n, int classes, struct te
 {
     (void)spec;
     if (i == PRED)
-        text_add(out, "dense %d zero=1\n", classes);
+        text_add(out, "input %d\ndense %d zero=1\n", n, classes);
     if (i == SIM)
-        text_add(out, "dense %d bias=0\n", n);
+        text_add(out, "input %d\ndense %d bias=0\n", n, n);
 }
 
 /* N N^T, and E N. */
-static uint64_t macs(int n, int batch)
+static uint64_t macs(const struct sg_spec *spec, int n, int classes, int batch)
 {
+    (void)spec, (void)classes;
     return 2 * (uint64_t)n * (uint64_t)batch;
 }
 
@@ -78,8 +79,9 @@ static enum st gradient(struct sg_coupling *c, const struct sg_learning *l, stru
     TRY(similarity_part(c, &pass, h, labels, work_view(c, losses, 1, h.rows), &dh));
     TRY(mx_blend(c->mx, 1, dh, 1, delta));
     if (learn) {
-        TRY(update_net(c, PRED, l));
-        TRY(update_net(c, SIM, l));
+        c->updates++;
+        TRY(update_net(c, PRED, c->updates, l));
+        TRY(update_net(c, SIM, c->updates, l));
     }
 out:
     return s;

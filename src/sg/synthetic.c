@@ -21,9 +21,9 @@ static struct mx_tensor slot(const struct sg_coupling *c, int i, int rows)
 
 static void net(const struct sg_spec *spec, int i, int n, int classes, struct text *out)
 {
-    (void)classes;
     if (i > 0)
         return;
+    text_add(out, "input %d\n", n + (spec->kind->label_input ? classes : 0));
     hidden_layers(spec, n, out);
     text_add(out, "dense %d zero=1\n", n); /* the first answers are zero: large random ones would destroy features */
 }
@@ -42,13 +42,12 @@ static enum st gradient(struct sg_coupling *c, const struct sg_learning *l, stru
                         struct mx_tensor delta, bool learn)
 {
     enum st s = ST_OK;
-    struct mx_tensor y, x = slot(c, learn ? (int)(c->kept % (uint64_t)c->ring) : c->ring, h.rows);
+    int at = c->ring;
     struct nn_pass pass = net_pass(h.rows, l, learn);
-    if (learn && c->kept - c->learned == (uint64_t)c->ring)
-        TRY(st_fail(ST_INTERNAL, "more than %d steps wait for their target", c->ring));
-    TRY(mx_label_rows(c->mx, h, labels, c->spec.kind->label_input ? c->classes : 0, x));
     if (learn)
-        c->rows[c->kept++ % (uint64_t)c->ring] = h.rows;
+        TRY(ring_keep(c, h.rows, &at));
+    struct mx_tensor y, x = slot(c, at, h.rows);
+    TRY(mx_label_rows(c->mx, h, (struct mx_tensor){0}, labels, input_cols(c) - c->n, x));
     if (!delta.buf)
         return ST_OK;
     TRY(nn_module_forward(c->module[0], &pass, x, &y));
@@ -61,13 +60,10 @@ out:
 static enum st learn(struct sg_coupling *c, const struct sg_learning *l, struct mx_tensor target)
 {
     enum st s = ST_OK;
-    if (c->learned == c->kept)
-        return st_fail(ST_INTERNAL, "a target for no step");
-    int at = (int)(c->learned++ % (uint64_t)c->ring), rows = c->rows[at];
-    if (target.rows == 0)
+    int at, rows = target.rows;
+    TRY(ring_take(c, target, &at));
+    if (at < 0)
         return ST_OK;
-    if (target.rows != rows)
-        return st_fail(ST_INTERNAL, "a target of %d rows for a step of %d", target.rows, rows);
     struct mx_tensor y, x = slot(c, at, rows), delta = nn_module_delta(c->module[0], rows);
     struct mx_tensor per_row = work_view(c, ((size_t)c->ring + 1) * (size_t)c->batch * (size_t)input_cols(c), 1, rows);
     struct nn_pass pass = net_pass(rows, l, false); /* running moments moved when M guessed for this step */
@@ -78,7 +74,7 @@ static enum st learn(struct sg_coupling *c, const struct sg_learning *l, struct 
         y = nn_module_output(c->module[0], rows);
     TRY(mx_squared_loss(c->mx, y, target, delta, per_row));
     TRY(nn_module_backward(c->module[0], &pass, x, NULL));
-    TRY(update_net(c, 0, l));
+    TRY(update_net(c, 0, ++c->updates, l));
     c->fresh = 0;
 out:
     return s;
@@ -87,15 +83,17 @@ out:
 #define OPTIONS(depth)                                                                                               \
     {                                                                                                                \
         {.key = "hidden", .help = "hidden layers", .least = 0, .most = 4, .otherwise = (depth), .whole = true},      \
-        {.key = "width", .help = "of a hidden layer; 0: that of h", .least = 0, .most = 1 << 20, .whole = true},     \
+        {.key = "width", .help = "of a hidden layer; 0: that of h", .least = 0, .most = 1 << 20, .whole = true,      \
+         .needs = "hidden"},                                                                                         \
         {.key = "lr", .help = "rate of the SG module", .least = 1e-12, .most = 10, .otherwise = 1e-3},               \
         {.key = "p", .help = "probability that a step updates the module", .least = 0, .most = 1, .otherwise = 1},   \
         {.key = "lambda", .help = "share of the true gradient; above 0 the module waits for it", .least = 0,         \
          .most = 1},                                                                                                 \
     }
 
-const struct sg_kind sg_csg = {
+const struct sg_kind sg_csg_adam = {
     .name = "csg",
+    .solver = "adam",
     .help = "synthetic gradient from the activation and the label (cDNI)",
     .options = OPTIONS(0),
     .targets = true,
@@ -107,8 +105,9 @@ const struct sg_kind sg_csg = {
     .learn = learn,
 };
 
-const struct sg_kind sg_sg = {
+const struct sg_kind sg_sg_adam = {
     .name = "sg",
+    .solver = "adam",
     .help = "synthetic gradient from the activation alone (DNI)",
     .options = OPTIONS(1),
     .targets = true,

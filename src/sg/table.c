@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct sg_kind *const kinds[] = {&sg_csg, &sg_sg, &sg_local, &sg_predsim, &sg_exact, &sg_none};
+/* Of kinds with the same name the first is the default; the first of all is what a coupling is that nobody named. */
+static const struct sg_kind *const kinds[] = {&sg_csg_ls,  &sg_csg_adam, &sg_sg_ls, &sg_sg_adam, &sg_local,
+                                              &sg_predsim, &sg_exact,    &sg_none};
 
 const struct sg_kind *sg_kind_at(int i)
 {
@@ -15,6 +17,11 @@ const struct sg_kind *sg_kind_at(int i)
 const char *sg_kind_name(const struct sg_kind *kind)
 {
     return kind->name;
+}
+
+const char *sg_kind_solver(const struct sg_kind *kind)
+{
+    return kind->solver;
 }
 
 const char *sg_kind_help(const struct sg_kind *kind)
@@ -38,10 +45,16 @@ static const char *show_number(char out[NUMBER_MAX], double v)
     return out;
 }
 
+/* The first row of each name; NULL behind the last. */
 static const char *kind_name(const void *unused, size_t i)
 {
     (void)unused;
-    return i < COUNT_OF(kinds) ? kinds[i]->name : NULL;
+    for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+        bool first = k == 0 || strcmp(kinds[k]->name, kinds[k - 1]->name) != 0;
+        if (first && i-- == 0)
+            return kinds[k]->name;
+    }
+    return NULL;
 }
 
 static enum st unknown_kind(const char *word)
@@ -50,78 +63,158 @@ static enum st unknown_kind(const char *word)
     return st_fail(ST_INPUT, "%s", show_unknown(unknown, sizeof unknown, "coupling", word, kind_name, NULL));
 }
 
-static const char *option_key(const void *options, size_t i)
+static const char *option_key(const void *kind, size_t i)
 {
-    return i < SG_OPTIONS_MAX ? ((const struct nn_option *)options)[i].key : NULL;
+    const struct sg_kind *k = kind;
+    if (k->solver && i-- == 0)
+        return "solver";
+    return i < SG_OPTIONS_MAX ? k->options[i].key : NULL;
+}
+
+/* "csg", or "csg solver=adam" where that is not the first of its name. */
+static const char *show_kind(char out[NUMBER_MAX], const struct sg_kind *kind)
+{
+    size_t i = 0;
+    while (strcmp(kinds[i]->name, kind->name) != 0)
+        i++;
+    bool first = kinds[i] == kind;
+    snprintf(out, NUMBER_MAX, "%s%s%s", kind->name, first ? "" : " solver=", first ? "" : kind->solver);
+    return out;
+}
+
+/* Another solver that has the option, or NULL. */
+static const struct sg_kind *other_with(const struct sg_kind *kind, const char *key)
+{
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        for (int o = 0; strcmp(kinds[i]->name, kind->name) == 0 && o < SG_OPTIONS_MAX && kinds[i]->options[o].key; o++)
+            if (strcmp(kinds[i]->options[o].key, key) == 0)
+                return kinds[i];
+    return NULL;
 }
 
 static enum st unknown_option(const struct sg_kind *kind, const char *word)
 {
-    char unknown[SHOW_UNKNOWN_MAX];
-    return st_fail(ST_INPUT, "%s: %s", kind->name,
-                   show_unknown(unknown, sizeof unknown, "option", word, option_key, kind->options));
+    char unknown[SHOW_UNKNOWN_MAX], words[NUMBER_MAX];
+    const struct sg_kind *has = other_with(kind, word);
+    if (has)
+        return st_fail(ST_INPUT, "%s has no %s: '%s solver=%s' has it", show_kind(words, kind), word, kind->name,
+                       has->solver);
+    return st_fail(ST_INPUT, "%s: %s", show_kind(words, kind),
+                   show_unknown(unknown, sizeof unknown, "option", word, option_key, kind));
 }
 
-static enum st take_option(struct sg_spec *spec, char *word, bool given[SG_OPTIONS_MAX])
+/* One word in two: key and value. */
+struct pair {
+    char *key, *value;
+};
+
+static enum st take_option(struct sg_spec *spec, const struct pair *word, bool given[SG_OPTIONS_MAX])
 {
     const struct sg_kind *kind = spec->kind;
-    char *value = strchr(word, '=');
-    if (!value)
-        return st_fail(ST_INPUT, "%s: '%s' is no option: options are key=value", kind->name, word);
-    *value++ = '\0';
     for (int i = 0; i < SG_OPTIONS_MAX && kind->options[i].key; i++) {
         const struct nn_option *o = &kind->options[i];
         double v;
         char least[NUMBER_MAX], most[NUMBER_MAX];
-        if (strcmp(o->key, word) != 0)
+        if (strcmp(o->key, word->key) != 0)
             continue;
-        if (!parse_f64(value, &v) || v < o->least || v > o->most || (o->whole && v != floor(v)))
-            return st_fail(ST_INPUT, "%s: %s is '%s', must be a%s number from %s to %s", kind->name, o->key, value,
-                           o->whole ? " whole" : "", show_number(least, o->least), show_number(most, o->most));
+        if (!parse_f64(word->value, &v) || v < o->least || v > o->most || (o->whole && v != floor(v)))
+            return st_fail(ST_INPUT, "%s: %s is '%s', must be a%s number from %s to %s", kind->name, o->key,
+                           word->value, o->whole ? " whole" : "", show_number(least, o->least),
+                           show_number(most, o->most));
         if (given[i])
             return st_fail(ST_INPUT, "%s: %s is given twice", kind->name, o->key);
         given[i] = true;
         spec->option[i] = v;
         return ST_OK;
     }
-    return unknown_option(kind, word);
+    return unknown_option(kind, word->key);
 }
 
-static enum st find_kind(const char *word, const struct sg_kind **out)
+/* The kind of that name, and solver where it is given. */
+static enum st find_kind(const char *name, const char *solver, const struct sg_kind **out)
 {
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (strcmp(kinds[i]->name, word) == 0) {
-            *out = kinds[i];
+    char solvers[64] = "";
+    bool known = false;
+    for (size_t i = 0, used = 0; i < COUNT_OF(kinds); i++) {
+        *out = kinds[i];
+        if (strcmp(kinds[i]->name, name) != 0)
+            continue;
+        if (!solver || (kinds[i]->solver && strcmp(kinds[i]->solver, solver) == 0))
             return ST_OK;
+        if (kinds[i]->solver)
+            used += (size_t)snprintf(solvers + used, sizeof solvers - used, "%s%s", used ? " or " : "",
+                                     kinds[i]->solver);
+        known = true;
+        if (!kinds[i]->solver)
+            return unknown_option(kinds[i], "solver");
+    }
+    return known ? st_fail(ST_INPUT, "%s: solver is '%s', must be %s", name, solver, solvers) : unknown_kind(name);
+}
+
+/* Parts `text` at blanks: the first word, and key=value in all others. */
+enum { WORDS_MAX = 2 * SG_OPTIONS_MAX };
+static enum st split_words(char *text, char **name, struct pair word[WORDS_MAX], int *n)
+{
+    *n = 0;
+    *name = NULL;
+    for (char *at = text; *(at += strspn(at, " \t"));) {
+        char *from = at;
+        at += strcspn(at, " \t");
+        if (*at)
+            *at++ = '\0';
+        if (!*name) {
+            *name = from;
+            continue;
         }
-    return unknown_kind(word);
+        if (*n == WORDS_MAX)
+            return st_fail(ST_INPUT, "a coupling of more than %d options", WORDS_MAX);
+        word[*n] = (struct pair){.key = from, .value = strchr(from, '=')};
+        if (word[*n].value)
+            *word[*n].value++ = '\0';
+        ++*n;
+    }
+    return ST_OK;
+}
+
+/* What was given must have an effect. */
+static enum st check_needs(const struct sg_spec *spec, const bool given[SG_OPTIONS_MAX])
+{
+    const struct nn_option *o = spec->kind->options;
+    for (int i = 0; i < SG_OPTIONS_MAX && o[i].key; i++)
+        if (given[i] && o[i].needs && option_of(spec, o[i].needs, 0) == 0)
+            return st_fail(ST_INPUT, "%s: %s has no effect with %s=0", spec->kind->name, o[i].key, o[i].needs);
+    return ST_OK;
 }
 
 enum st sg_spec_parse(const char *words, struct sg_spec *out)
 {
     enum st s = ST_OK;
-    char text[512], *at = text, *word;
+    char text[512], *name;
+    const char *solver = NULL;
+    struct pair word[WORDS_MAX];
     bool given[SG_OPTIONS_MAX] = {false};
-    *out = (struct sg_spec){.kind = &sg_csg};
+    int n;
+    *out = (struct sg_spec){.kind = kinds[0]};
     if (snprintf(text, sizeof text, "%s", words) >= (int)sizeof text)
         return st_fail(ST_INPUT, "a coupling of more than %zu characters", sizeof text - 1);
-    for (int n = 0;; n++) {
-        at += strspn(at, " \t");
-        if (n == 1 || !*at) /* the kind is known */
-            for (int i = 0; i < SG_OPTIONS_MAX && out->kind->options[i].key; i++)
-                if (!given[i])
-                    out->option[i] = out->kind->options[i].otherwise;
-        if (!*at)
-            break;
-        word = at;
-        at += strcspn(at, " \t");
-        if (*at)
-            *at++ = '\0';
-        if (n == 0)
-            TRY(find_kind(word, &out->kind));
-        else
-            TRY(take_option(out, word, given));
+    TRY(split_words(text, &name, word, &n));
+    for (int i = 0; i < n; i++)
+        if (strcmp(word[i].key, "solver") == 0 && word[i].value) {
+            if (solver)
+                TRY(st_fail(ST_INPUT, "%s: solver is given twice", name));
+            solver = word[i].value;
+        }
+    if (name)
+        TRY(find_kind(name, solver, &out->kind));
+    for (int i = 0; i < SG_OPTIONS_MAX && out->kind->options[i].key; i++)
+        out->option[i] = out->kind->options[i].otherwise;
+    for (int i = 0; i < n; i++) {
+        if (!word[i].value)
+            TRY(st_fail(ST_INPUT, "%s: '%s' is no option: options are key=value", name, word[i].key));
+        if (strcmp(word[i].key, "solver") != 0)
+            TRY(take_option(out, &word[i], given));
     }
+    TRY(check_needs(out, given));
 out:
     return s;
 }
@@ -129,7 +222,7 @@ out:
 const char *sg_spec_show(const struct sg_spec *spec, char *out, size_t size)
 {
     char number[NUMBER_MAX];
-    int used = snprintf(out, size, "%s", spec->kind->name);
+    int used = snprintf(out, size, "%s", show_kind(number, spec->kind));
     for (int i = 0; i < SG_OPTIONS_MAX && spec->kind->options[i].key && used > 0 && (size_t)used < size; i++)
         if (spec->option[i] != spec->kind->options[i].otherwise)
             used += snprintf(out + used, size - (size_t)used, " %s=%s", spec->kind->options[i].key,

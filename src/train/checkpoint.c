@@ -29,6 +29,46 @@ static int worker_numbers(struct worker *w, struct number *out)
     return COUNT_OF(all);
 }
 
+/* What the coupling at a cut keeps beside its nets; *rank 0: nothing. */
+static void state_shape(struct sg_coupling *c, int *rank, int64_t shape[2])
+{
+    int rows, cols;
+    sg_state_shape(c, &rows, &cols);
+    *rank = rows ? 2 : 0;
+    shape[0] = rows;
+    shape[1] = cols;
+}
+
+static enum st add_state(struct files_list *l, struct sg_coupling *c, const char *prefix)
+{
+    enum st s = ST_OK;
+    int rank;
+    int64_t shape[2];
+    void *values;
+    state_shape(c, &rank, shape);
+    if (!rank)
+        return ST_OK;
+    TRY(files_list_add(l, prefix, "state", STORE_F32, rank, shape, &values));
+    TRY(sg_state_read(c, values));
+out:
+    return s;
+}
+
+static enum st load_state(const struct store_file *file, struct sg_coupling *c, const char *name)
+{
+    enum st s = ST_OK;
+    int rank;
+    int64_t shape[2];
+    const struct store_tensor *found;
+    state_shape(c, &rank, shape);
+    if (!rank)
+        return ST_OK;
+    TRY(store_tensors_find(file, name, STORE_F32, rank, shape, &found));
+    TRY(sg_state_write(c, found->data));
+out:
+    return s;
+}
+
 /* What modules have beside their tensors: counts of updates, and couplings. */
 static enum st add_modules(struct files_list *l, struct train *t)
 {
@@ -47,6 +87,7 @@ static enum st add_modules(struct files_list *l, struct train *t)
         for (int slot = -1; slot < COUPLING_SLOTS; slot++)
             TRY(files_add_coupling(l, t, k, slot));
         snprintf(prefix, sizeof prefix, "cut%d.", k);
+        TRY(add_state(l, files_coupling(t, k), prefix));
         TRY(files_add_number(l, prefix, "updates", (int64_t)sg_updates(files_coupling(t, k))));
     }
 out:
@@ -92,7 +133,8 @@ enum st train_save_checkpoint(struct train *t, const char *path)
     enum st s = ST_OK;
     struct files_list l = {0};
     char prefix[32];
-    int modules = NUMBERS_MAX * train_module_count(t), couplings = (1 + COUPLING_SLOTS) * files_couplings_room(t);
+    int modules = NUMBERS_MAX * train_module_count(t);
+    int couplings = (1 + COUPLING_SLOTS) * files_couplings_room(t) + files_cut_count(t);
     TRY(files_list_open(&l, files_model_room(t) + t->optimizer->slots * nn_tensor_count(t->net) + modules + couplings +
                       PROGRESS_NUMBERS));
     TRY(files_add_model(&l, t));
@@ -135,7 +177,7 @@ static enum st load_coupling(struct train *t, const struct store_file *file, int
             struct nn_tensor tensor = nn_tensor_at(sg_net(c, i), k);
             enum nn_part part = slot >= 0 ? NN_SLOT : tensor.is_state ? NN_STATE : NN_PARAM;
             const float *values;
-            if (slot >= 0 && tensor.is_state)
+            if (slot >= 0 && (tensor.is_state || slot >= sg_net_slots(c, i)))
                 continue;
             TRY(files_find(file, &tensor, prefix, &values));
             TRY(nn_module_write(sg_module(c, i), k, part, slot < 0 ? 0 : slot, values));
@@ -164,6 +206,8 @@ static enum st load_modules(struct train *t, const struct store_file *file)
             continue;
         for (int slot = -1; slot < COUPLING_SLOTS; slot++)
             TRY(load_coupling(t, file, k, slot));
+        snprintf(name, sizeof name, "cut%d.state", k);
+        TRY(load_state(file, files_coupling(t, k), name));
         snprintf(name, sizeof name, "cut%d.updates", k);
         TRY(files_load_number(file, name, &updates));
         sg_set_updates(files_coupling(t, k), (uint64_t)updates);
@@ -257,7 +301,7 @@ static bool is_part(const char *name, bool couplings)
 {
     bool of_coupling = strncmp(name, "cut", 3) == 0;
     if (couplings)
-        return of_coupling && !strstr(name, ".updates");
+        return of_coupling && strstr(name, ".net");
     return !of_coupling && strncmp(name, "optimizer.", 10) != 0 && strncmp(name, "module", 6) != 0 &&
            strncmp(name, "train.", 6) != 0;
 }

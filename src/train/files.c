@@ -129,7 +129,7 @@ enum st files_add_coupling(struct files_list *l, struct train *t, int cut, int s
             struct nn_tensor tensor = nn_tensor_at(sg_net(c, i), k);
             enum nn_part part = slot >= 0 ? NN_SLOT : tensor.is_state ? NN_STATE : NN_PARAM;
             void *values;
-            if (slot >= 0 && tensor.is_state)
+            if (slot >= 0 && (tensor.is_state || slot >= sg_net_slots(c, i)))
                 continue;
             TRY(files_list_add(l, prefix, tensor.name, STORE_F32, tensor.param->rank, tensor.param->shape, &values));
             TRY(nn_module_read(sg_module(c, i), k, part, slot < 0 ? 0 : slot, values));

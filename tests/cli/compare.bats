@@ -33,7 +33,7 @@ SHORT=(--data digits --limit 320 --batch 64) # 5 steps an epoch
 @test "JSON has all rows with a curve a seed, and finds what train finds" {
     good compare "$DEEP" "${SHORT[@]}" --epochs 3 --devices virtual:2@2 --modules 2 --seeds 3,7 --queue 2 --lr 0.01 \
         --optimizer sgd --schedule none --validation 64 --accuracy 0.05 --json \
-        --couplings 'csg hidden=1,exact micro=2, none'
+        --couplings 'csg solver=adam hidden=1,exact micro=2, none'
     [ "${#lines[@]}" = 1 ]
     echo "$output" >c.json
     [ "$(json 'sorted(d[0])' <c.json)" = "['accuracy_of', 'batch', 'bound', 'clutch', 'data', 'epochs', 'lr', \
@@ -47,7 +47,8 @@ SHORT=(--data digits --limit 320 --batch 64) # 5 steps an epoch
 'place'], True)]" ]
     [ "$(json 'sum(m["layers"] for m in d[0]["modules"])' <c.json)" = 7 ]
     [ "$(json '[(r["name"], r["coupling"], len(r["modules"])) for r in d[0]["rows"]]' <c.json)" = "[('exact, one \
-device', None, 1), ('csg hidden=1', 'csg hidden=1', 2), ('exact, 2 micro-batches', 'exact micro=2', 2), ('none', \
+device', None, 1), ('csg solver=adam hidden=1', 'csg solver=adam hidden=1', 2), ('exact, 2 micro-batches', \
+'exact micro=2', 2), ('none', \
 'none', 2)]" ]
     [ "$(json '{" ".join(sorted(r)) for r in d[0]["rows"]}' <c.json)" = "{'accuracy accuracy_by_seed accuracy_spread \
 coupling modules name seconds_by_seed seconds_to_target steps_per_second x_locked x_single'}" ]

@@ -77,12 +77,13 @@ END
 }
 
 @test "emulated devices are called so, and metrics.jsonl has a row a module" {
-    good train "$DEEP" "${SHORT[@]}" --epochs 2 --devices virtual:3@2+latency=50 --modules 2 --couple 'sg hidden=2' \
+    good train "$DEEP" "${SHORT[@]}" --epochs 2 --devices virtual:3@2+latency=50 --modules 2 \
+        --couple 'sg solver=adam hidden=2' \
         --queue 7 --out run
     local one two
     one="virtual#0 (emulated, 2x slower than $(real))" two="virtual#1 (emulated, 2x slower than $(real))"
     [ "$(grep -c '^module [01]: .* (emulated, 2x slower than 0:0 .*), GEMM ' <<<"$output")" = 2 ]
-    [[ $output == *'; gradient: sg hidden=2'* ]]
+    [[ $output == *'; gradient: sg solver=adam hidden=2'* ]]
     [ "$(json '[m["device"] for e in d for m in e["modules"]]' <run/metrics.jsonl)" = \
         "['$one', '$two', '$one', '$two']" ]
     [ "$(json '[sorted(m) for m in d[1]["modules"]]' <run/metrics.jsonl)" = "[['busy', 'cosine', 'device', 'late', \
@@ -102,13 +103,13 @@ END
     trace_is_good run/trace.json 2 10
     tr -d '\n' <run/run.json >flat.json
     [ "$(json '[d[0]["options"][k] for k in ("devices", "couple", "lockstep", "queue")]' <flat.json)" = \
-        "['virtual:3@2+latency=50', 'sg hidden=2', False, 7]" ]
+        "['virtual:3@2+latency=50', 'sg solver=adam hidden=2', False, 7]" ]
     [ "$(json '[(m["device"], m["emulated"], m["place"], m["coupling"]) for m in d[0]["modules"]]' <flat.json)" = \
-        "[('$one', True, 0, 'sg hidden=2'), ('$two', True, 1, None)]" ]
+        "[('$one', True, 0, 'sg solver=adam hidden=2'), ('$two', True, 1, None)]" ]
     [ "$(json '(d[0]["modules"][1]["first"] == d[0]["modules"][0]["layers"] > 0,
         sum(m["layers"] for m in d[0]["modules"]))' <flat.json)" = '(True, 7)' ]
     # where the program cut is in the net's text
-    [ "$(json 'd[0]["net"]["text"].replace("cut sg hidden=2; ", "")' <flat.json)" = "$DEEP" ]
+    [ "$(json 'd[0]["net"]["text"].replace("cut sg solver=adam hidden=2; ", "")' <flat.json)" = "$DEEP" ]
     [ "$(tensors run/couplings.safetensors | grep -c '^cut0\.net0\..*weight F32')" -ge 3 ]
     good eval run
 }
@@ -120,7 +121,7 @@ input 1x28x28
 on virtual:1
 dense 16
 relu
-cut csg hidden=1 width=8
+cut csg solver=adam hidden=1 width=8
 on virtual:0
 dense 16
 relu
@@ -131,12 +132,12 @@ loss softmax
 END
     good train three.net "${SHORT[@]}" --epochs 1 --devices virtual:2@1:3 --out run
     local slow='on virtual#1 (emulated, 3x slower than ' fast='on virtual#0 (emulated, as fast as '
-    [[ $output == *"module 0: layers 0 to 1 $slow"*'; gradient: csg hidden=1 width=8'* ]]
+    [[ $output == *"module 0: layers 0 to 1 $slow"*'; gradient: csg solver=adam hidden=1 width=8'* ]]
     [[ $output == *"module 1: layers 2 to 3 $fast"*'; gradient: local'* ]]
     [[ $output == *"module 2: layers 4 to 4 $fast"* ]]
     tr -d '\n' <run/run.json >flat.json
     [ "$(json '[(m["place"], m["first"], m["coupling"]) for m in d[0]["modules"]]' <flat.json)" = \
-        "[(1, 0, 'csg hidden=1 width=8'), (0, 2, 'local'), (0, 4, None)]" ]
+        "[(1, 0, 'csg solver=adam hidden=1 width=8'), (0, 2, 'local'), (0, 4, None)]" ]
     [ "$(json 'd[0]["net"]["text"]' <flat.json)" = "$(cat three.net)" ]
     [ "$(tensors run/couplings.safetensors | sed 's/\..*//' | sort -u | tr '\n' ' ')" = 'cut0 cut1 ' ]
     # --couple takes the place of all of them; exact has no net of its own
@@ -240,9 +241,10 @@ END
         refused "$message" train "$DEEP" "${SHORT[@]}" "$option" "$value"
     done <<END
 --couple|foo|--couple: unknown coupling 'foo'; $known
---couple|csg foo=1|--couple: csg: unknown option 'foo'; known: hidden, width, lr, p, lambda
---couple|csg hidden=9|--couple: csg: hidden is '9', must be a whole number from 0 to 4
---couple|sg hidden=x|--couple: sg: hidden is 'x', must be a whole number from 0 to 4
+--couple|csg foo=1|--couple: csg: unknown option 'foo'; known: solver, ridge, forget, every, error, lr, p, lambda
+--couple|csg hidden=1|--couple: csg has no hidden: 'csg solver=adam' has it
+--couple|csg solver=adam hidden=9|--couple: csg: hidden is '9', must be a whole number from 0 to 4
+--couple|sg solver=adam hidden=x|--couple: sg: hidden is 'x', must be a whole number from 0 to 4
 --couple|exact micro=65|--couple: exact: micro is '65', must be a whole number from 1 to 64
 --queue|0|--queue is 0, must be from 1 to 1024
 --queue|1025|--queue is 1025, must be from 1 to 1024

@@ -42,7 +42,8 @@ END
 }
 
 @test "JSON that agrees with itself" {
-    good plan "$DEEP" --devices virtual:4@8:4:2:6+latency=1 --modules 3 --batch 64 --couple 'sg hidden=1' --json
+    good plan "$DEEP" --devices virtual:4@8:4:2:6+latency=1 --modules 3 --batch 64 --json \
+        --couple 'sg solver=adam hidden=1'
     [ "${#lines[@]}" = 1 ]
     sane
     [ "$(json '[e["slowness"] for e in d[0]["devices"]]' <<<"$output")" = '[8.0, 4.0, 2.0, 6.0]' ]

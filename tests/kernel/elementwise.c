@@ -157,17 +157,22 @@ static void test_blend(void **state)
 static void check_label_rows(int rows, int cols, struct mx_activation unused)
 {
     (void)unused;
-    static const int classes[] = {0, 1, 2, 10, 37};
+    static const struct {
+        int more, classes;
+        bool labelled;
+    } cases[] = {{0, 0, false}, {0, 1, true}, {0, 1, false}, {0, 2, true}, {0, 10, true},
+                 {0, 37, true}, {3, 10, true}, {17, 0, false}, {10, 1, false}};
     struct pair x = pair_random(rows, cols, -2, 2);
-    for (size_t i = 0; i < COUNT_OF(classes); i++) {
-        int n = classes[i];
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int k = cases[i].more, n = cases[i].classes;
+        struct pair more = pair_random(rows, k ? k : 1, -2, 2);
         uint32_t *label = (uint32_t *)(void *)host_doubles((size_t)rows);
         for (int r = 0; r < rows; r++)
             label[r] = n ? rng_below(host_rng(), (uint32_t)n) : 0;
-        struct ocl_buf *labels = n ? device_bytes(label, (size_t)rows * sizeof *label) : NULL;
-        struct pair out = pair_new(rows, cols + n);
-        ref_label_rows(rows, cols, n, x.ref, label, out.ref);
-        OK(mx_label_rows(device_mx(), x.t, labels, n, out.t));
+        struct ocl_buf *labels = cases[i].labelled ? device_bytes(label, (size_t)rows * sizeof *label) : NULL;
+        struct pair out = pair_new(rows, cols + k + n);
+        ref_label_rows(rows, cols, k, n, x.ref, more.ref, cases[i].labelled ? label : NULL, out.ref);
+        OK(mx_label_rows(device_mx(), x.t, k ? more.t : (struct mx_tensor){0}, labels, n, out.t));
         pair_close("label rows", out, 0, 0);
     }
     device_done();

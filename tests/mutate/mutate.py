@@ -34,7 +34,7 @@ FLOORS = {
     "cl": ["kernel-elementwise", "kernel-losses", "kernel-reductions", "kernel-dense", "kernel-gemm", "kernel-twins",
            "unit-chain"],
     "nn": ["unit-nn", "unit-nn_cuts", "unit-module", "grad-layers", "golden-mlp", "unit-train_model"],
-    "sg": ["unit-sg_words", "unit-mailbox", "unit-sg", "unit-sg_local", "unit-team_dni"],
+    "sg": ["unit-sg_words", "unit-mailbox", "unit-sg", "unit-sg_ls", "unit-sg_local", "unit-team_dni"],
     "plan": ["unit-plan", "plan.bats", "kept.bats"],
     "data": ["unit-data", "unit-data_folder", "folders.bats"],
     "store": ["unit-store", "unit-run", "unit-pictures", "unit-pictures_apng", "unit-pictures_cards",

@@ -25,8 +25,13 @@ void ref_bias_act(struct mx_activation phi, int rows, int cols, const double *x,
 /* y = a x + b y, with b 0 not reading y; n elements. */
 void ref_blend(size_t n, double a, const double *x, double b, double *y);
 
-/* out (rows, n + classes) = [x (rows, n) | onehot(label)] */
-void ref_label_rows(int rows, int n, int classes, const double *x, const uint32_t *label, double *out);
+/* out (rows, n + k + classes) = [x (rows, n) | more (rows, k) | onehot(label)]; all labels are 0 where there are none
+ */
+void ref_label_rows(int rows, int n, int k, int classes, const double *x, const double *more, const uint32_t *label,
+                    double *out);
+
+/* w (n, D) = c (n, D) (s (D, D) + diag(ridge (D)))^-1, by Cholesky's method. */
+void ref_ridge(int D, int n, const double *s, const double *c, const double *ridge, double *w);
 
 /* out (cols) = alpha * sum over rows + beta out, with beta 0 not reading out; out (rows) = sum over columns. */
 void ref_column_sum(int rows, int cols, double alpha, const double *x, double beta, double *out);

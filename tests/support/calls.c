@@ -25,6 +25,8 @@ static void give_scratch(struct mx *m)
     OK(mx_dense_scratch(m, ROWS, COLS, COLS, &floats));
     most = floats > most ? floats : most;
     OK(mx_similarity_scratch(m, ROWS, COLS, &floats));
+    most = floats > most ? floats : most;
+    OK(mx_ridge_scratch(m, COLS, ROWS - COLS, &floats));
     device_scratch(m, floats > most ? floats : most);
 }
 
@@ -122,6 +124,14 @@ static void call_losses(struct calls *c, struct mx *m)
     CALL(mx_similarity_loss(m, c->labels, CLASSES, c->x, &work, take(c, ROWS, COLS), take(c, 1, ROWS)));
 }
 
+/* Of x as moments, with so much of a ridge that it does not matter that they are none. */
+static void call_ridge(struct calls *c, struct mx *m)
+{
+    struct mx_ridge ridge = {.moments = c->x, .work = take(c, 1, (int)mx_ridge_work(COLS, ROWS - COLS)),
+                             .scaled = COLS / 2, .ridge = 100, .least = 50};
+    CALL(mx_ridge_solve(m, &ridge, take(c, ROWS - COLS, COLS)));
+}
+
 static void call_products(struct calls *c, struct mx *m)
 {
     CALL(mx_gemm(m, false, false, 1, c->x, c->flipped, 0, take(c, ROWS, ROWS)));
@@ -150,8 +160,10 @@ void calls_run(struct calls *c, struct mx *m)
     CALL(mx_column_sum(m, 0.5f, c->x, 1, take(c, 1, COLS)));
     CALL(mx_row_sum(m, c->x, take(c, 1, ROWS)));
     CALL(mx_blend(m, 1, c->x, 1, take(c, ROWS, COLS)));
-    CALL(mx_label_rows(m, c->x, c->labels, CLASSES, take(c, ROWS, COLS + CLASSES)));
+    CALL(mx_label_rows(m, c->x, c->y, c->labels, CLASSES, take(c, ROWS, 2 * COLS + CLASSES)));
+    CALL(mx_label_rows(m, c->x, (struct mx_tensor){0}, NULL, 1, take(c, ROWS, COLS + 1)));
     call_losses(c, m);
+    call_ridge(c, m);
     CALL(mx_dropout(m, &dropout, c->x, take(c, ROWS, COLS)));
     call_optimizers(c, m);
     CALL(mx_gather(m, &gather, take(c, ROWS, COLS), c->out_labels));

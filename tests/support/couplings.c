@@ -71,6 +71,22 @@ static bool same_part(struct sg_coupling *a, struct sg_coupling *b, int i, int t
     return memcmp(coupling_tensor(a, i, tensor, part, slot), coupling_tensor(b, i, tensor, part, slot), 4 * n) == 0;
 }
 
+float *coupling_state(struct sg_coupling *c, int *rows, int *cols)
+{
+    sg_state_shape(c, rows, cols);
+    float *values = host_floats((size_t)*rows * (size_t)*cols + 1);
+    OK(sg_state_read(c, values));
+    return values;
+}
+
+static bool same_state(struct sg_coupling *a, struct sg_coupling *b)
+{
+    int rows, cols, other_rows, other_cols;
+    const float *own = coupling_state(a, &rows, &cols), *other = coupling_state(b, &other_rows, &other_cols);
+    return rows == other_rows && cols == other_cols &&
+           memcmp(own, other, sizeof *own * (size_t)rows * (size_t)cols) == 0;
+}
+
 bool coupling_same(struct sg_coupling *a, struct sg_coupling *b, bool state)
 {
     bool same = sg_net_count(a) == sg_net_count(b) && sg_updates(a) == sg_updates(b);
@@ -78,10 +94,12 @@ bool coupling_same(struct sg_coupling *a, struct sg_coupling *b, bool state)
         for (int k = 0; k < nn_tensor_count(sg_net(a, i)); k++)
             if (nn_tensor_at(sg_net(a, i), k).is_state)
                 same = same && (!state || same_part(a, b, i, k, NN_STATE, 0));
-            else
-                same = same && same_part(a, b, i, k, NN_PARAM, 0) && same_part(a, b, i, k, NN_SLOT, 0) &&
-                       same_part(a, b, i, k, NN_SLOT, 1);
-    return same;
+            else {
+                same = same && same_part(a, b, i, k, NN_PARAM, 0);
+                for (int slot = 0; slot < sg_net_slots(a, i); slot++)
+                    same = same && same_part(a, b, i, k, NN_SLOT, slot);
+            }
+    return same && same_state(a, b);
 }
 
 /* ---- batches ----------------------------------------------------------------------------------------------------- */

@@ -23,7 +23,10 @@ void coupling_scatter(struct sg_coupling *c, double most);
 
 /* One tensor of net i; host memory until couplings_done. */
 float *coupling_tensor(struct sg_coupling *c, int i, int tensor, enum nn_part part, int slot);
-/* Parameters and Adam's moments of all nets agree to the bit, and the updates; with `state` running moments too. */
+/* What it keeps beside its nets, (*rows, *cols); host memory until couplings_done. */
+float *coupling_state(struct sg_coupling *c, int *rows, int *cols);
+/* Parameters and Adam's moments of all nets agree to the bit, what is kept beside them, and the updates; with `state`
+ * running moments too. */
 bool coupling_same(struct sg_coupling *a, struct sg_coupling *b, bool state);
 
 /* ---- batches ----------------------------------------------------------------------------------------------------- */

@@ -253,23 +253,34 @@ static float *read_net(struct run *r, int slots, float *at)
     return at;
 }
 
+static size_t state_floats(const struct sg_coupling *c)
+{
+    int rows, cols;
+    sg_state_shape(c, &rows, &cols);
+    return (size_t)rows * (size_t)cols;
+}
+
 struct numbers numbers_of(struct run *r, bool couplings)
 {
-    enum { ADAM_SLOTS = 2 }; /* couplings always learn by Adam */
     int slots = nn_optimizer_find(r->options.optimizer)->slots;
     int cuts = couplings ? train_module_count(r->train) - 1 : 0;
     size_t n = net_floats(r->net, slots);
     for (int k = 0; k < cuts; k++) {
         struct sg_coupling *c = train_module_at(r->train, k).coupling;
         for (int i = 0; c && i < sg_net_count(c); i++)
-            n += net_floats(sg_net(c, i), ADAM_SLOTS);
+            n += net_floats(sg_net(c, i), sg_net_slots(c, i));
+        n += c ? state_floats(c) : 0;
     }
     struct numbers all = numbers_new(n);
     float *at = read_net(r, slots, all.at);
     for (int k = 0; k < cuts; k++) {
         struct sg_coupling *c = train_module_at(r->train, k).coupling;
         for (int i = 0; c && i < sg_net_count(c); i++)
-            at = read_module(sg_module(c, i), sg_net(c, i), ADAM_SLOTS, at);
+            at = read_module(sg_module(c, i), sg_net(c, i), sg_net_slots(c, i), at);
+        if (c) {
+            OK(sg_state_read(c, at));
+            at += state_floats(c);
+        }
     }
     assert_true(at == all.at + n);
     return all;

@@ -35,7 +35,7 @@ static void check_one_step(int rows)
 {
     static const double h[] = {0.35, 0.7, 0.5}, delta[] = {0.262629, -0.525259, 0.043772};
     static const double a_row[] = {0.018384, 0.036768, 0.026263}, b[] = {0.052526, -0.105052, 0.008754};
-    struct sg_coupling *c = coupling_open("csg", 3, 2, 2, 1);
+    struct sg_coupling *c = coupling_open("csg solver=adam", 3, 2, 2, 1);
     struct batch x = batch_new(2, 3, 2);
     float w[15], bias[3];
     x.rows = rows;
@@ -126,7 +126,7 @@ static void test_linear_csg_learns_the_exact_gradient(void **state)
 {
     (void)state;
     struct batch b = batch_new(device_small() ? 8 : 64, 3, 2);
-    struct sg_coupling *c = train_frozen("csg lr=0.1", &b);
+    struct sg_coupling *c = train_frozen("csg solver=adam lr=0.1", &b);
     b.rows = device_small() ? 8 : 64;
     /* the guesses are sums of five numbers up to 5 in float, so exact ones err by 2e-6 each, and by 1e-11 squared */
     double loss = frozen_loss(c, &b);
@@ -152,7 +152,7 @@ static void test_linear_sg_stalls_at_the_variance(void **state)
 {
     (void)state;
     struct batch b = batch_new(device_small() ? 8 : 64, 3, 2);
-    struct sg_coupling *c = train_frozen("sg hidden=0 lr=0.1", &b);
+    struct sg_coupling *c = train_frozen("sg solver=adam hidden=0 lr=0.1", &b);
     double loss = 0;
     for (int i = 0; i < 10; i++)
         loss += frozen_loss(c, &b) / 10;
@@ -215,9 +215,12 @@ static void check_zero_start(const char *words)
 static void test_knowledge_moves_down_a_cut_a_step(void **state)
 {
     (void)state;
-    check_zero_start("csg");
-    check_zero_start("sg hidden=0");
-    check_zero_start("csg hidden=1");
+    check_zero_start("csg solver=adam");
+    check_zero_start("sg solver=adam hidden=0");
+    check_zero_start("csg solver=adam hidden=1");
+    check_zero_start("csg solver=ls error=0 every=1");
+    check_zero_start("csg error=1 every=1");
+    check_zero_start("sg solver=ls every=1");
 }
 
 /* ---- starting values --------------------------------------------------------------------------------------------- */
@@ -252,10 +255,13 @@ static void check_start(const char *words, bool zero, bool random)
 static void test_starting_values(void **state)
 {
     (void)state;
-    check_start("csg", true, false);
-    check_start("sg hidden=0", true, false);
-    check_start("csg hidden=1", true, true);
-    check_start("sg hidden=4 width=3", true, true);
+    check_start("csg solver=adam", true, false);
+    check_start("sg solver=adam hidden=0", true, false);
+    check_start("csg solver=adam hidden=1", true, true);
+    check_start("csg solver=ls error=0", true, false);
+    check_start("csg error=1", true, false);
+    check_start("sg solver=ls", true, false);
+    check_start("sg solver=adam hidden=4 width=3", true, true);
     check_start("local", false, true);
     check_start("local hidden=1", false, true);
     check_start("predsim", false, true);
@@ -278,7 +284,7 @@ struct linear {
 static void linear_guess(const struct linear *l, int rows, const double *x, const uint32_t *label, double *in,
                          double *y)
 {
-    ref_label_rows(rows, N, CLASSES, x, label, in);
+    ref_label_rows(rows, N, 0, CLASSES, x, NULL, label, in);
     ref_gemm(false, true, rows, N, IN, 1, in, l->p, 0, y);
     for (int i = 0; i < rows * N; i++)
         y[i] += l->p[N * IN + i % N];
@@ -331,7 +337,7 @@ static void test_late_targets_belong_to_their_step(void **state)
 {
     (void)state;
     static const double lr = 0.02;
-    struct sg_coupling *c = coupling_open("csg lr=0.04", N, CLASSES, ROWS, RING);
+    struct sg_coupling *c = coupling_open("csg solver=adam lr=0.04", N, CLASSES, ROWS, RING);
     struct batch b = batch_new(ROWS, N, CLASSES), other = batch_new(ROWS, N, CLASSES);
     struct linear l = {0};
     struct sg_learning half = {.share = 0.5};
@@ -362,8 +368,8 @@ static void test_late_targets_belong_to_their_step(void **state)
 static void test_a_ring_that_is_full_or_empty(void **state)
 {
     (void)state;
-    struct sg_coupling *c = coupling_open("csg", N, CLASSES, ROWS, RING), *d = coupling_open("csg", N, CLASSES, ROWS,
-                                                                                             RING);
+    struct sg_coupling *c = coupling_open("csg error=0", N, CLASSES, ROWS, RING);
+    struct sg_coupling *d = coupling_open("csg error=0", N, CLASSES, ROWS, RING);
     struct batch b = batch_new(ROWS, N, CLASSES);
     batch_fill(&b, 3);
     FAILS(ST_INTERNAL, "a target for no step", sg_learn(c, &first, b.target));
@@ -430,7 +436,9 @@ static void check_fresh_and_computed_anew(const char *words)
 static void test_late_targets_give_the_same_bits(void **state)
 {
     (void)state;
-    static const char *const words[] = {"csg", "csg hidden=1", "sg", "sg hidden=2 width=9 lr=0.1"};
+    static const char *const words[] = {"csg solver=adam", "csg solver=adam hidden=1", "sg solver=adam",
+                                        "sg solver=adam hidden=2 width=9 lr=0.1", "csg solver=ls error=0",
+                                        "sg solver=ls every=2 forget=0.9"};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         check_late_and_prompt(words[i]);
         check_fresh_and_computed_anew(words[i]);

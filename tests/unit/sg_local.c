@@ -14,7 +14,9 @@ enum { N = 6, CLASSES = 3, BATCH = 5, SLICE = 3 };
 static const struct sg_learning first = {.share = 1};
 
 /* Of every kind that guesses, shallow and deep. */
-static const char *const guessing[] = {"csg", "csg hidden=1", "sg", "sg hidden=0 lambda=0.5", "local",
+static const char *const guessing[] = {"csg solver=adam", "csg solver=adam hidden=1", "csg solver=ls error=1",
+                                       "csg solver=ls error=0 every=1", "sg solver=adam",
+                                       "sg solver=adam hidden=0 lambda=0.5", "sg solver=ls lambda=0.5", "local",
                                        "local hidden=1 width=7", "predsim", "predsim beta=0.5"};
 
 /* ---- losses in double precision ---------------------------------------------------------------------------------- */
@@ -250,6 +252,33 @@ static void test_a_guess_is_the_gradient_and_leaves_no_trace(void **state)
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
+/* Floats of scratch that a coupling needs for its own products. */
+static size_t own_scratch(const char *words, struct mx *mx, int n, int classes, int batch)
+{
+    size_t floats = 0, more;
+    if (strncmp(words, "predsim", 7) == 0)
+        OK(mx_similarity_scratch(mx, batch, n, &floats));
+    if (strstr(words, "solver=ls")) {
+        int D = n + (strncmp(words, "sg", 2) == 0 ? 1 : classes) + (strstr(words, "error=1") ? classes : 0);
+        const int form[3][3] = {{D, D, batch}, {n, D, batch}, {batch, n, D}};
+        OK(mx_ridge_scratch(mx, D, n, &floats));
+        for (int i = 0; i < 3; i++) {
+            OK(mx_gemm_scratch(mx, i < 2, i == 2, form[i][0], form[i][1], form[i][2], &more));
+            floats = more > floats ? more : floats;
+        }
+    }
+    return floats;
+}
+
+/* Bytes of net i's memory, and how many of its buffers are empty. */
+static uint64_t net_bytes(struct sg_coupling *c, int i, struct mx *mx, int batch, uint64_t *empty)
+{
+    struct nn_memory m;
+    OK(nn_memory_plan(sg_net(c, i), mx, batch, sg_net_slots(c, i) ? sg_net_slots(c, i) : -1, 1, &m));
+    *empty += (m.state == 0 ? 1u : 0u) + (m.scratch == 0 ? 1u : 0u);
+    return nn_memory_total(&m);
+}
+
 /* What was planned is what is made; OpenCL knows no empty buffer, so that each empty one takes 4 bytes. */
 static void check_memory(const char *words, int n, int classes, int batch, int ring)
 {
@@ -263,15 +292,9 @@ static void check_memory(const char *words, int n, int classes, int batch, int r
     OK(sg_memory_plan(&spec, mx, n, classes, batch, ring, &planned));
     assert_int_equal(ocl_device_bytes(device), before);
     OK(sg_open(&spec, device_queue(), n, classes, batch, ring, &c));
-    for (int i = 0; i < sg_net_count(c); i++) {
-        struct nn_memory m;
-        OK(nn_memory_plan(sg_net(c, i), mx, batch, 2, 1, &m));
-        empty += (m.state == 0 ? 1u : 0u) + (m.scratch == 0 ? 1u : 0u);
-        nets += nn_memory_total(&m);
-    }
-    size_t scratch = 0;
-    if (strncmp(words, "predsim", 7) == 0)
-        OK(mx_similarity_scratch(mx, batch, n, &scratch));
+    for (int i = 0; i < sg_net_count(c); i++)
+        nets += net_bytes(c, i, mx, batch, &empty);
+    size_t scratch = own_scratch(words, mx, n, classes, batch);
     empty += (scratch == 0 ? 1u : 0u) + (planned == nets + 4 * scratch ? 1u : 0u); /* its own */
     assert_int_equal(ocl_device_bytes(device) - before, planned + 4 * empty);
     sg_close(c);
@@ -283,8 +306,10 @@ static void check_memory(const char *words, int n, int classes, int batch, int r
 static void test_memory_as_planned(void **state)
 {
     (void)state;
-    static const char *const words[] = {"csg", "csg hidden=1", "sg", "sg hidden=2 width=5", "local",
-                                        "local hidden=1 width=40", "predsim", "exact micro=4", "none"};
+    static const char *const words[] = {"csg solver=adam", "csg solver=adam hidden=1", "csg solver=ls error=1",
+                                        "csg solver=ls error=0", "sg solver=ls", "sg solver=adam",
+                                        "sg solver=adam hidden=2 width=5", "local", "local hidden=1 width=40",
+                                        "predsim", "exact micro=4", "none"};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         check_memory(words[i], N, CLASSES, BATCH, 1);
         check_memory(words[i], 40, 10, 33, 4);
@@ -295,18 +320,13 @@ static void test_memory_as_planned(void **state)
 static void check_work(const char *words, int ring, uint64_t floats)
 {
     struct sg_spec spec;
-    uint64_t planned, nets = 0;
-    size_t scratch = 0;
+    uint64_t planned, nets = 0, empty = 0;
+    size_t scratch = own_scratch(words, device_mx(), N, CLASSES, BATCH);
     struct sg_coupling *c = coupling_open(words, N, CLASSES, BATCH, ring);
     OK(sg_spec_parse(words, &spec));
     OK(sg_memory_plan(&spec, device_mx(), N, CLASSES, BATCH, ring, &planned));
-    for (int i = 0; i < sg_net_count(c); i++) {
-        struct nn_memory m;
-        OK(nn_memory_plan(sg_net(c, i), device_mx(), BATCH, 2, 1, &m));
-        nets += nn_memory_total(&m);
-    }
-    if (strncmp(words, "predsim", 7) == 0)
-        OK(mx_similarity_scratch(device_mx(), BATCH, N, &scratch));
+    for (int i = 0; i < sg_net_count(c); i++)
+        nets += net_bytes(c, i, device_mx(), BATCH, &empty);
     assert_int_equal(planned - nets, 4 * (floats + scratch));
     couplings_done();
 }
@@ -315,9 +335,13 @@ static void test_memory_by_hand(void **state)
 {
     (void)state;
     enum { ROW = N + CLASSES };
-    check_work("csg", 1, 2 * BATCH * ROW + BATCH); /* h and label of a step and of a guess outside; losses */
-    check_work("csg hidden=1", 4, 5 * BATCH * ROW + BATCH);
-    check_work("sg", 4, 5 * BATCH * N + BATCH);
+    /* h and label of a step and of a guess outside; losses */
+    check_work("csg solver=adam", 1, 2 * BATCH * ROW + BATCH);
+    check_work("csg solver=adam hidden=1", 4, 5 * BATCH * ROW + BATCH);
+    check_work("sg solver=adam", 4, 5 * BATCH * N + BATCH);
+    /* steps with their label, moments twice, a block of 64 columns and one of rows, its inverse, the ridge; losses */
+    check_work("csg solver=ls error=0", 4,
+               5 * BATCH * ROW + 2 * (ROW + N) * ROW + 64 * (ROW + N) + 64 * ROW + 64 * 64 + 1 + 2 * BATCH);
     check_work("local", 4, 2 * BATCH);                                 /* losses and hits */
     check_work("predsim", 4, BATCH * N + BATCH * BATCH + BATCH + 2 * BATCH); /* and what similarities work in */
     check_work("exact", 4, 0);
@@ -329,7 +353,7 @@ static void test_a_batch_too_small_for_batch_norm(void **state)
     (void)state;
     struct sg_spec spec;
     struct sg_coupling *c = NULL;
-    OK(sg_spec_parse("sg", &spec));
+    OK(sg_spec_parse("sg solver=adam", &spec));
     FAILS(ST_INPUT, "sg:3: batchnorm cannot train on batches of 1: 2 samples at least",
           sg_open(&spec, device_queue(), N, CLASSES, 1, 1, &c));
     assert_null(c);

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #define KINDS "csg, sg, local, predsim, exact, none"
-#define SG_OPTIONS "hidden, width, lr, p, lambda"
+#define LS_OPTIONS "solver, ridge, forget, every, p, lambda"
+#define CSG_OPTIONS "solver, ridge, forget, every, error, lr, p, lambda"
+#define ADAM_OPTIONS "solver, hidden, width, lr, p, lambda"
 
 static struct sg_spec parsed(const char *words)
 {
@@ -35,13 +37,17 @@ static void test_words_and_back(void **state)
         {"", "csg"},
         {"  \t ", "csg"},
         {"csg", "csg"},
-        {" csg\thidden=0  lr=0.001 ", "csg"},
-        {"csg hidden=1 width=32 lr=0.01 p=0.5 lambda=0.25", "csg hidden=1 width=32 lr=0.01 p=0.5 lambda=0.25"},
-        {"csg lambda=1 hidden=4", "csg hidden=4 lambda=1"},
+        {" csg\tsolver=ls  ridge=0.01 ", "csg"},
+        {"csg ridge=0.5 forget=0.9 every=8 error=0 p=0.5", "csg ridge=0.5 forget=0.9 every=8 error=0 p=0.5"},
+        {"csg hidden=0  solver=adam", "csg solver=adam"},
+        {"csg solver=adam hidden=1 width=32 lr=0.01 p=0.5 lambda=0.25",
+         "csg solver=adam hidden=1 width=32 lr=0.01 p=0.5 lambda=0.25"},
+        {"csg lambda=1 hidden=4 solver=adam", "csg solver=adam hidden=4 lambda=1"},
         {"sg", "sg"},
-        {"sg hidden=1", "sg"},
-        {"sg hidden=0 p=0", "sg hidden=0 p=0"},
-        {"sg hidden=2 width=1024 lr=1e-4 p=1 lambda=0.5", "sg hidden=2 width=1024 lr=0.0001 lambda=0.5"},
+        {"sg hidden=1 solver=adam", "sg solver=adam"},
+        {"sg every=0 p=0", "sg p=0"},
+        {"sg solver=adam hidden=2 width=1024 lr=1e-4 p=1 lambda=0.5",
+         "sg solver=adam hidden=2 width=1024 lr=0.0001 lambda=0.5"},
         {"local", "local"},
         {"local hidden=2 width=7 lr=0.5 p=0.9", "local hidden=2 width=7 lr=0.5 p=0.9"},
         {"predsim", "predsim"},
@@ -51,9 +57,9 @@ static void test_words_and_back(void **state)
         {"exact micro=8", "exact micro=8"},
         {"none", "none"},
         /* more digits than six */
-        {"csg width=1048576 lr=1e-12", "csg width=1048576 lr=1e-12"},
-        {"local width=1000001", "local width=1000001"},
-        {"csg lr=0.00123456789", "csg lr=0.00123456789"},
+        {"sg solver=adam width=1048576 lr=1e-12", "sg solver=adam width=1048576 lr=1e-12"},
+        {"local hidden=1 width=1000001", "local hidden=1 width=1000001"},
+        {"local lr=0.00123456789", "local lr=0.00123456789"},
         {"csg p=0.1234567890123456", "csg p=0.1234567890123456"},
         {"csg p=0.30000000000000004", "csg p=0.30000000000000004"},
     };
@@ -64,13 +70,13 @@ static void test_words_and_back(void **state)
 static void test_show_keeps_to_its_room(void **state)
 {
     (void)state;
-    struct sg_spec spec = parsed("csg hidden=1 lr=0.01");
+    struct sg_spec spec = parsed("csg ridge=1 lr=0.01");
     for (size_t size = 1; size < 24; size++) {
         char text[32];
         memset(text, '#', sizeof text);
         sg_spec_show(&spec, text, size);
         assert_true(strlen(text) < size);
-        assert_true(strncmp(text, "csg hidden=1 lr=0.01", strlen(text)) == 0);
+        assert_true(strncmp(text, "csg ridge=1 lr=0.01", strlen(text)) == 0);
         assert_true(text[size] == '#');
     }
 }
@@ -78,10 +84,13 @@ static void test_show_keeps_to_its_room(void **state)
 static void test_defaults(void **state)
 {
     (void)state;
-    static const double csg[] = {0, 0, 1e-3, 1, 0}, sg[] = {1, 0, 1e-3, 1, 0}, local[] = {0, 0, 1e-3, 1},
+    static const double csg[] = {0.01, 0, 0, 1, 1e-3, 1, 0}, csg_adam[] = {0, 0, 1e-3, 1, 0},
+                        sg[] = {0.01, 0, 0, 0.5, 0}, sg_adam[] = {1, 0, 1e-3, 1, 0}, local[] = {0, 0, 1e-3, 1},
                         predsim[] = {0.99, 1e-3, 1}, exact[] = {1};
     assert_memory_equal(parsed("csg").option, csg, sizeof csg);
-    assert_memory_equal(parsed("sg p=0.5").option, ((const double[]){sg[0], sg[1], sg[2], 0.5, sg[4]}), sizeof sg);
+    assert_memory_equal(parsed("csg solver=adam").option, csg_adam, sizeof csg_adam);
+    assert_memory_equal(parsed("sg p=0.5").option, sg, sizeof sg);
+    assert_memory_equal(parsed("sg solver=adam").option, sg_adam, sizeof sg_adam);
     assert_memory_equal(parsed("local").option, local, sizeof local);
     assert_memory_equal(parsed("predsim").option, predsim, sizeof predsim);
     assert_memory_equal(parsed("exact").option, exact, sizeof exact);
@@ -94,23 +103,39 @@ static void test_refused(void **state)
         {"cs", "unknown coupling 'cs'; known: " KINDS},
         {"CSG", "unknown coupling 'CSG'; did you mean 'csg'? known: " KINDS},
         {"hidden=1", "unknown coupling 'hidden=1'; known: " KINDS},
-        {"csg depth=1", "csg: unknown option 'depth'; known: " SG_OPTIONS},
-        {"sg beta=1", "sg: unknown option 'beta'; known: " SG_OPTIONS},
-        {"sg =1", "sg: unknown option ''; known: " SG_OPTIONS},
+        {"csg depth=1", "csg: unknown option 'depth'; known: " CSG_OPTIONS},
+        {"csg depth=1 solver=adam", "csg solver=adam: unknown option 'depth'; known: " ADAM_OPTIONS},
+        {"sg beta=1", "sg: unknown option 'beta'; known: " LS_OPTIONS},
+        {"sg =1", "sg: unknown option ''; known: " LS_OPTIONS},
+        {"sg error=1", "sg: unknown option 'error'; known: " LS_OPTIONS},
+        {"csg hidden=1", "csg has no hidden: 'csg solver=adam' has it"},
+        {"sg lr=1", "sg has no lr: 'sg solver=adam' has it"},
+        {"csg ridge=1 solver=adam", "csg solver=adam has no ridge: 'csg solver=ls' has it"},
+        {"csg solver=sgd", "csg: solver is 'sgd', must be ls or adam"},
+        {"csg error=0 lr=0.1", "csg: lr has no effect with error=0"},
+        {"csg solver=adam width=3", "csg: width has no effect with hidden=0"},
+        {"sg width=3 hidden=0 solver=adam", "sg: width has no effect with hidden=0"},
+        {"local width=3", "local: width has no effect with hidden=0"},
+        {"csg solver=", "csg: solver is '', must be ls or adam"},
+        {"csg solver", "csg: 'solver' is no option: options are key=value"},
+        {"csg solver=ls solver=ls", "csg: solver is given twice"},
+        {"local solver=ls", "local: unknown option 'solver'; known: hidden, width, lr, p"},
+        {"csg p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1 p=1",
+         "a coupling of more than 16 options"},
         {"local lambda=1", "local: unknown option 'lambda'; known: hidden, width, lr, p"},
         {"predsim hidden=1", "predsim: unknown option 'hidden'; known: beta, lr, p"},
         {"exact lr=1", "exact: unknown option 'lr'; known: micro"},
         {"none p=1", "none: unknown option 'p'; known: none"},
-        {"csg hidden", "csg: 'hidden' is no option: options are key=value"},
+        {"csg solver=adam hidden", "csg: 'hidden' is no option: options are key=value"},
         {"csg 1", "csg: '1' is no option: options are key=value"},
-        {"csg hidden = 1", "csg: 'hidden' is no option: options are key=value"},
-        {"csg hidden=", "csg: hidden is '', must be a whole number from 0 to 4"},
-        {"csg hidden=5", "csg: hidden is '5', must be a whole number from 0 to 4"},
-        {"csg hidden=-1", "csg: hidden is '-1', must be a whole number from 0 to 4"},
-        {"csg hidden=0.5", "csg: hidden is '0.5', must be a whole number from 0 to 4"},
-        {"csg hidden=one", "csg: hidden is 'one', must be a whole number from 0 to 4"},
-        {"csg hidden=1=2", "csg: hidden is '1=2', must be a whole number from 0 to 4"},
-        {"csg lr=0", "csg: lr is '0', must be a number from 1e-12 to 10"},
+        {"csg solver=adam hidden = 1", "csg: 'hidden' is no option: options are key=value"},
+        {"csg solver=adam hidden=", "csg: hidden is '', must be a whole number from 0 to 4"},
+        {"csg solver=adam hidden=5", "csg: hidden is '5', must be a whole number from 0 to 4"},
+        {"csg solver=adam hidden=-1", "csg: hidden is '-1', must be a whole number from 0 to 4"},
+        {"csg solver=adam hidden=0.5", "csg: hidden is '0.5', must be a whole number from 0 to 4"},
+        {"csg solver=adam hidden=one", "csg: hidden is 'one', must be a whole number from 0 to 4"},
+        {"csg solver=adam hidden=1=2", "csg: hidden is '1=2', must be a whole number from 0 to 4"},
+        {"csg error=1 lr=0", "csg: lr is '0', must be a number from 1e-12 to 10"},
         {"csg lr=nan", "csg: lr is 'nan', must be a number from 1e-12 to 10"},
         {"csg lr=11", "csg: lr is '11', must be a number from 1e-12 to 10"},
         {"csg p=1.01", "csg: p is '1.01', must be a number from 0 to 1"},
@@ -118,8 +143,8 @@ static void test_refused(void **state)
         {"predsim beta=-0.1", "predsim: beta is '-0.1', must be a number from 0 to 1"},
         {"exact micro=0", "exact: micro is '0', must be a whole number from 1 to 64"},
         {"exact micro=65", "exact: micro is '65', must be a whole number from 1 to 64"},
-        {"csg width=1048577", "csg: width is '1048577', must be a whole number from 0 to 1048576"},
-        {"csg hidden=1 p=1 hidden=1", "csg: hidden is given twice"},
+        {"csg solver=adam width=1048577", "csg: width is '1048577', must be a whole number from 0 to 1048576"},
+        {"csg solver=adam hidden=1 p=1 hidden=1", "csg: hidden is given twice"},
         {"exact micro=2 micro=4", "exact: micro is given twice"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -152,11 +177,15 @@ static void test_kinds_in_the_table(void **state)
     assert_null(sg_kind_at(-1));
     assert_null(sg_kind_at(INT_MAX));
     for (int i = 0; (kind = sg_kind_at(i)) != NULL; i++) {
-        text_add(&names, "%s%s", i ? ", " : "", sg_kind_name(kind));
+        char words[64];
+        const char *solver = sg_kind_solver(kind);
+        snprintf(words, sizeof words, "%s%s%s", sg_kind_name(kind), solver ? " solver=" : "", solver ? solver : "");
         assert_true(strlen(sg_kind_help(kind)) > 0);
-        assert_ptr_equal(parsed(sg_kind_name(kind)).kind, kind);
+        assert_ptr_equal(parsed(words).kind, kind);
+        text_add(&names, "%s%s", i ? ", " : "", words);
     }
-    assert_string_equal(names.s, KINDS);
+    assert_string_equal(names.s, "csg solver=ls, csg solver=adam, sg solver=ls, sg solver=adam, local, predsim, exact, "
+                                 "none");
     text_free(&names);
 }
 
@@ -186,7 +215,8 @@ static void test_what_a_coupling_is_like(void **state)
     }
 }
 
-/* n = 4, 3 classes, 6 samples: three times the forward pass; predsim's products of all samples with all beside it. */
+/* n = 4, 3 classes, 6 samples: three times the forward pass; predsim's products of all samples with all beside it. By
+ * least squares the map goes forward only; moments of D inputs and 4 targets each step, a solution every so many. */
 static void test_macs_by_hand(void **state)
 {
     (void)state;
@@ -194,11 +224,15 @@ static void test_macs_by_hand(void **state)
         const char *words;
         uint64_t macs;
     } cases[] = {
-        {"csg", 3 * 7 * 4},
-        {"csg hidden=1", 3 * (7 * 4 + 4 * 4)},
-        {"csg hidden=2 width=5", 3 * (7 * 5 + 5 * 5 + 5 * 4)},
-        {"sg", 3 * (4 * 4 + 4 * 4)},
-        {"sg hidden=0", 3 * 4 * 4},
+        {"csg solver=adam", 3 * 7 * 4},
+        {"csg error=0 every=2", 7 * 4 + 7 * 11 + (7 * 7 * 4 + 7 * 7 * 7 / 2) / 2 / 6},
+        {"csg every=1000 error=1", 10 * 4 + 10 * 14 + 3 * 4 * 3},
+        {"csg error=0", 7 * 4 + 7 * 11 + (7 * 7 * 4 + 7 * 7 * 7 / 2) / 2 / 6}, /* 367 for a solution, 462 for moments */
+        {"sg every=1000", 5 * 4 + 5 * 9},
+        {"csg solver=adam hidden=1", 3 * (7 * 4 + 4 * 4)},
+        {"csg solver=adam hidden=2 width=5", 3 * (7 * 5 + 5 * 5 + 5 * 4)},
+        {"sg solver=adam", 3 * (4 * 4 + 4 * 4)},
+        {"sg solver=adam hidden=0", 3 * 4 * 4},
         {"local", 3 * 4 * 3},
         {"local hidden=2 width=5", 3 * (4 * 5 + 5 * 5 + 5 * 3)},
         {"predsim", 3 * (4 * 3 + 4 * 4) + 2 * 6 * 4},

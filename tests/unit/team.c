@@ -139,8 +139,8 @@ static void test_steps_equal_epochs(void **state)
 
 static void test_an_oracle_equals_exact(void **state)
 {
-    static const char *const oracle[][2] = {{"cut csg lambda=1;", "cut csg lambda=1 hidden=1;"},
-                                            {"cut sg lambda=1;", "cut csg lambda=1 width=7 hidden=2;"},
+    static const char *const oracle[][2] = {{"cut csg lambda=1;", "cut csg solver=adam lambda=1 hidden=1;"},
+                                            {"cut sg lambda=1;", "cut csg solver=adam lambda=1 width=7 hidden=2;"},
                                             {"cut exact;", "cut sg lambda=1;"}};
     for (size_t i = 0; i < COUNT_OF(oracle); i++) {
         struct run *exact = team_new(deep("cut exact;", "cut exact;"), 330, 2, false);
@@ -192,8 +192,8 @@ static void test_the_same_bits_twice(void **state)
         bool lockstep;
     } row[] = {
         {"cut csg;", "cut csg;", true},
-        {"cut sg hidden=1;", "cut sg hidden=2 width=9;", true},
-        {"cut csg p=0.5;", "cut csg p=0.5 hidden=1;", true},
+        {"cut sg solver=adam hidden=1;", "cut sg solver=adam hidden=2 width=9;", true},
+        {"cut csg p=0.5;", "cut csg solver=adam p=0.5 hidden=1;", true},
         {"cut csg;", "cut local p=0.5;", true},
         {"cut local;", "cut local hidden=1;", false},
         {"cut predsim;", "cut predsim beta=0.5;", false},
@@ -223,7 +223,7 @@ static void test_evaluation_leaves_no_trace(void **state)
         struct run *r[2];
         for (int k = 0; k < 2; k++) {
             struct train_result result;
-            r[k] = team_new(deep("cut csg hidden=1;", "cut sg;"), 330, 2, lockstep);
+            r[k] = team_new(deep("cut csg solver=adam hidden=1;", "cut sg;"), 330, 2, lockstep);
             for (int epoch = 0; epoch < 3; epoch++) {
                 struct train_epoch e = run_epochs(r[k]->train, 1);
                 assert_int_equal(e.module[0].targets, 11);
@@ -421,7 +421,7 @@ static struct made made_in_epoch(const char *net, uint32_t n)
 static void test_steps_make_nothing(void **state)
 {
     (void)state;
-    const char *const net[] = {deep("cut csg hidden=1;", "cut sg;"), deep("cut local;", "cut predsim;"),
+    const char *const net[] = {deep("cut csg solver=adam hidden=1;", "cut sg;"), deep("cut local;", "cut predsim;"),
                                deep("cut exact;", "cut csg lambda=0.5 p=0.5;"), deep("cut none;", "cut csg p=0.5;")};
     for (size_t i = 0; i < COUNT_OF(net); i++) {
         struct made few = made_in_epoch(net[i], 4 * 30), many = made_in_epoch(net[i], 4 * 150);

@@ -26,9 +26,16 @@ static const struct {
     int modules;
 } kinds[] = {
     {"one module", ALL_KINDS, 1},
-    {"csg", "input 1x28x28; dense 16; batchnorm; relu; cut csg; dense 12; tanh; dropout 0.2; dense 10; loss softmax",
+    {"csg by Adam",
+     "input 1x28x28; dense 16; batchnorm; relu; cut csg solver=adam; dense 12; tanh; dropout 0.2; dense 10; "
+     "loss softmax",
      2},
-    {"sg, csg", "input 1x28x28; dense 16; relu; cut sg; dense 12; tanh; cut csg p=0.5; dense 10; loss softmax", 3},
+    {"sg, csg by Adam",
+     "input 1x28x28; dense 16; relu; cut sg solver=adam; dense 12; tanh; cut csg solver=adam p=0.5; dense 10; "
+     "loss softmax", 3},
+    {"csg, sg by least squares",
+     "input 1x28x28; dense 16; relu; cut csg solver=ls error=1; dense 12; tanh; cut sg solver=ls p=0.5 "
+     "every=3; dense 10; loss softmax", 3},
     {"local", "input 1x28x28; dense 16; relu; cut local; dense 10; loss softmax", 2},
     {"predsim", "input 1x28x28; dense 16; relu; cut predsim; dense 10; loss softmax", 2},
     {"exact", "input 1x28x28; dense 16; relu; cut exact; dense 10; loss softmax", 2},

@@ -134,7 +134,10 @@ static void draw_net(struct rng *r, struct drawn *d)
 {
     static const char *const body[] = {"dense 16; relu", "dense 5; tanh", "dense 16; batchnorm; relu", "dropout 0.1",
                                        "dense 5; batchnorm", "dense 16; relu; dense 5; sigmoid"};
-    static const char *const cut[] = {"", "csg hidden=1", "csg p=0.5", "sg", "sg p=0.7 width=5", "local",
+    static const char *const cut[] = {"", "csg solver=adam hidden=1", "csg solver=adam p=0.5", "sg solver=adam",
+                                      "sg solver=adam p=0.7 width=5", "csg solver=ls",
+                                      "csg solver=ls error=1 p=0.5 every=3",
+                                      "sg solver=ls lambda=0.5", "local",
                                       "local hidden=1 p=0.5", "predsim", "exact", "exact", "csg lambda=0.5",
                                       "sg lambda=1", "csg lambda=0.2 p=0.5", "none"};
     static const char *const pipeline[] = {"exact micro=2", "exact micro=4"};
@@ -320,7 +323,7 @@ static void test_probes_tell_how_good_gradients_are(void **state)
     (void)state;
     char net[256];
     struct train_alignment a[PLAN_MODULES_MAX];
-    snprintf(net, sizeof net, DEEP, "cut csg", "cut csg hidden=1");
+    snprintf(net, sizeof net, DEEP, "cut csg", "cut csg solver=adam hidden=1");
     struct run *r = run_plan(net, 2000);
     struct train_placement p = placement_of(r, 2, true);
     p.on[1] = PLACE_HALF;
@@ -343,7 +346,8 @@ static void test_probes_tell_how_good_gradients_are(void **state)
 
 static void test_probes_change_nothing(void **state)
 {
-    static const char *const cut[][2] = {{"cut csg hidden=1", "cut csg"}, {"cut local hidden=1", "cut predsim"},
+    static const char *const cut[][2] = {{"cut csg solver=adam hidden=1", "cut csg"},
+                                         {"cut local hidden=1", "cut predsim"},
                                          {"cut sg lambda=0.5", "cut exact"}};
     for (size_t i = 0; i < COUNT_OF(cut); i++) {
         struct run *r[2];

@@ -163,15 +163,43 @@ def accuracy(o):
     return out
 
 
+def seconds_to(row, seed, target):
+    """Seconds of training until the first epoch that reaches the target; None where none does."""
+    curve = zip(row["seconds_by_seed"][seed], row["accuracy_by_seed"][seed])
+    return next((seconds for seconds, accuracy in curve if accuracy >= target), None)
+
+
+def shares(result):
+    """Of each row and seed: the share of locked exact's time that it takes to that one's final accuracy less 0.5."""
+    exact = next(row for row in result["rows"] if row["name"] == "exact")
+    out = {row["name"]: [] for row in result["rows"]}
+    for seed in range(len(result["seeds"])):
+        target = exact["accuracy_by_seed"][seed][-1] - 0.005
+        locked = seconds_to(exact, seed, target)
+        for row in result["rows"]:
+            took = seconds_to(row, seed, target)
+            out[row["name"]].append(took / locked if took else None)
+    return out
+
+
+def step_costs(result):
+    """Time that a step takes each module's device, over that with locked exact, which costs it nothing but its own."""
+    exact = next(row for row in result["rows"] if row["name"] == "exact")
+    return {row["name"]: [(m["busy"] / row["steps_per_second"]) / (e["busy"] / exact["steps_per_second"])
+                          for m, e in zip(row["modules"], exact["modules"])]
+            for row in result["rows"] if len(row["modules"]) == len(exact["modules"])}
+
+
 def time(o):
-    """Time to an accuracy, four equal emulated devices."""
-    result = compare(even_net(4, o.work), "--devices", "virtual:4@12", "--batch", "250", "--limit", "20000", "--epochs",
-                     "10", "--couplings", ALL)
-    locked = next(row["seconds_to_target"] for row in result["rows"] if row["name"] == "exact")
-    for row in result["rows"]:
-        took = row["seconds_to_target"]
-        say(f"{row['name']}: " + (f"{took:.1f} s, {took / locked:.2f} of exact's" if took else "never"))
-    return result
+    """Time to an accuracy, equal emulated devices: share of locked exact's, seed by seed."""
+    out = {}
+    for n in o.modules:
+        result = compare(even_net(n, o.work), "--devices", f"virtual:{n}@{2 * n}", "--batch", "250", "--limit", "20000",
+                         "--epochs", "10", "--couplings", o.couplings, "--seeds", o.seeds)
+        out[n] = {"shares": shares(result), "step_costs": step_costs(result), "result": result}
+        for name, each in out[n]["shares"].items():
+            say(f"{n} devices, {name}: " + ", ".join(f"{v:.2f}" if v else "never" for v in each))
+    return out
 
 
 PARTS = {"speed": speed, "virtual": virtual, "unequal": unequal, "accuracy": accuracy, "time": time}
@@ -181,6 +209,10 @@ def main():
     p = argparse.ArgumentParser(prog="bench/decoupled.py", description=__doc__.splitlines()[0])
     p.add_argument("part", nargs="*", metavar="|".join(PARTS), help="default: all")
     p.add_argument("--rounds", type=int, default=5, help="of speed (5)")
+    p.add_argument("--modules", type=lambda text: [int(n) for n in text.split(",")], default=[4], metavar="N,..",
+                   help="of time: 2, 4, 8 or 16 (4)")
+    p.add_argument("--seeds", default="1", metavar="N,..", help="of time (1)")
+    p.add_argument("--couplings", default=ALL, metavar="LIST", help=f"of time ({ALL})")
     p.add_argument("--device", default="0:0", help="a CPU that can be split in two (0:0)")
     p.add_argument("--mnist", metavar="DIR", help="MNIST's IDX files, for accuracy")
     p.add_argument("--out", default=os.path.join(ROOT, "bench", "results"), help="folder for the results")

@@ -8,7 +8,7 @@
 
 #define BLOCK 64 // RIDGE_BLOCK of src/mx/ridge.c
 
-// weight = ridge * the mean of the first `scaled` elements of S's diagonal
+// weight = ridge * the mean of the first `scaled` elements of S's diagonal; where all are zero, anything else will do
 kernel void ridge_weight(uint cols, uint scaled, float ridge, global const float *moments, uint mo,
                          global float *weight, uint wo)
 {
@@ -17,7 +17,7 @@ kernel void ridge_weight(uint cols, uint scaled, float ridge, global const float
     float sum = 0.0f;
     for (size_t i = 0; i < scaled; i++)
         sum += moments[mo + i * cols + i];
-    weight[wo] = ridge * sum / scaled;
+    weight[wo] = sum == 0.0f ? 1.0f : ridge * sum / scaled;
 }
 
 // a = moments, with `weight` added to the first `scaled` elements of S's diagonal, and `least` to the others

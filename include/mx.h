@@ -183,8 +183,8 @@ struct mx_ridge {
     struct mx_tensor moments; /* (D + n, D): S, the mean of x^T x, and below it C, the mean of t^T x */
     struct mx_tensor work;    /* (1, mx_ridge_work) */
     int scaled;               /* of the first so many inputs, 1 or more, the ridge is .. */
-    float ridge;              /* .. that many times the mean of their squares; */
-    float least;              /* of the others it is this */
+    float ridge;              /* .. that many times the mean of their squares (1 where all are zero), */
+    float least;              /* of the others this */
 };
 size_t mx_ridge_work(int inputs, int outputs); /* floats */
 MUST_USE enum st mx_ridge_scratch(struct mx *m, int inputs, int outputs, size_t *floats);

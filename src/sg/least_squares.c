@@ -22,6 +22,7 @@
 #include <math.h>
 
 enum { MAP, HEAD };
+enum { WIDEST = 4096 }; /* inputs of a net */
 enum { EAGER = 32 }; /* so many first targets are solved for each: they teach most, and far below the loss the
                         very first are zero */
 
@@ -93,6 +94,9 @@ static enum st work(const struct sg_spec *spec, struct mx *mx, int n, int classe
     enum st s = ST_OK;
     int D = input_cols(spec, n, classes);
     size_t each[4];
+    if (D > WIDEST)
+        return st_fail(ST_INPUT, "%s takes up to %d values at a cut, here are %d", spec->kind->name, WIDEST - (D - n),
+                       n);
     *floats = ((size_t)ring + 1) * (size_t)batch * (size_t)D + mx_ridge_work(D, n) + 2 * (size_t)batch;
     TRY(mx_ridge_scratch(mx, D, n, &each[0]));
     TRY(mx_gemm_scratch(mx, true, false, D, D, batch, &each[1]));

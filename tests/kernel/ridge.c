@@ -140,6 +140,24 @@ static void test_what_is_not_finite_is_seen(void **state)
     device_done();
 }
 
+/* Inputs that are all zero, as those of units that died, get nothing, whatever their ridge is. */
+static void test_inputs_of_zero(void **state)
+{
+    (void)state;
+    enum { D = 70, N = 3, DEAD = 60 };
+    struct problem p = new_problem(device_mx(), D, N, DEAD, 200);
+    double *values = host_doubles((D + N) * D);
+    for (int i = 0; i < (D + N) * D; i++)
+        values[i] = i % D < DEAD || i / D < DEAD ? 0 : p.moments.ref[i];
+    p.call.moments = pair_of(D + N, D, values).t;
+    for (int i = 0; i < DEAD; i++)
+        p.ridge[i] = 1;
+    ref_ridge(D, N, values, values + D * D, p.ridge, p.w.ref);
+    OK(mx_ridge_solve(device_mx(), &p.call, p.w.t));
+    pair_close("with inputs of zero", p.w, 1e-4 * largest(p.w.ref, N * D), 0);
+    device_done();
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -162,6 +180,7 @@ int main(void)
         DEVICE_TEST(test_few_samples),
         DEVICE_TEST(test_every_provider),
         DEVICE_TEST(test_what_is_not_finite_is_seen),
+        DEVICE_TEST(test_inputs_of_zero),
         DEVICE_TEST(test_refused),
     };
     return cmocka_run_group_tests_name("ridge", tests, device_open, device_close);

@@ -277,6 +277,18 @@ static void test_what_is_saved_is_all(void **state)
     couplings_done();
 }
 
+static void test_too_wide(void **state)
+{
+    (void)state;
+    struct sg_spec spec;
+    uint64_t bytes;
+    OK(sg_spec_parse("csg", &spec));
+    OK(sg_memory_plan(&spec, device_mx(), 4076, 10, 4, 1, &bytes));
+    FAILS(ST_INPUT, "csg takes up to 4076 values at a cut, here are 4077",
+          sg_memory_plan(&spec, device_mx(), 4077, 10, 4, 1, &bytes));
+    couplings_done();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +298,7 @@ int main(void)
         COUPLING_TEST(test_the_classifier_does_not_reach_the_module),
         COUPLING_TEST(test_late_targets_against_a_twin),
         COUPLING_TEST(test_what_is_saved_is_all),
+        COUPLING_TEST(test_too_wide),
     };
     return cmocka_run_group_tests_name("sg by least squares", tests, device_open, device_close);
 }

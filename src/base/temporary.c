@@ -15,6 +15,7 @@
 enum { FOLDERS_MAX = 4 };
 static char folder[FOLDERS_MAX][PATH_MAX];
 static _Atomic int folders;
+static atomic_flag seen_to = ATOMIC_FLAG_INIT; /* remove_folders() will be called at the end */
 
 /* No link is followed, neither to `name` nor below it. */
 static void remove_all(int parent, const char *name)
@@ -49,7 +50,7 @@ enum st dir_temporary(char *out, size_t size)
         return st_fail(ST_SYSTEM, "TMPDIR is too long");
     if (fault_here() || !mkdtemp(out))
         return st_fail(ST_SYSTEM, "cannot make folder %s: %s", out, strerror(errno));
-    if (i == 0 && atexit(remove_folders) != 0)
+    if (!atomic_flag_test_and_set(&seen_to) && atexit(remove_folders) != 0)
         return st_fail(ST_SYSTEM, "cannot see to the end of folder %s", out);
     memcpy(folder[i], out, strlen(out) + 1);
     return ST_OK;

@@ -98,6 +98,31 @@ $XDG_CONFIG_HOME/clutch/plan; --fresh measures anew)" ]
     [ "$(json 'd[0]["date"][:4] > "2001"' <"$(kept)")" = True ]
 }
 
+@test "figures are kept by all that they hang on: net, cuts, batch, optimizer, device, driver, products" {
+    good plan "$DEEP" "${TWO[@]}" --batch 64
+    "$CLUTCH" devices --json >devices.json
+    cat >key.py <<'END'
+import json, re, sys
+have, world = json.load(open(sys.argv[1]))["key"], json.load(open("devices.json"))
+device = next(d for d in world["devices"] if d["id"] == "0:0")
+of = next(p for p in world["platforms"] if p["platform"] == 0)
+want = {"net": sys.argv[2].replace("; ", "\n").replace("dense ", "dense units=") + "\n", "cuts": [], "batch": 64,
+        "optimizer": "adam", "device": "0:0", "name": device["name"], "driver": device["driver"],
+        "platform": f"{of['name']}, {of['version']}", "units": device["compute_units"]}
+products = have.pop("products")
+assert have == want, (have, want)
+sides = [re.fullmatch(r"(\w\w \d+x\d+x\d+) .+", p)[1] for p in products]
+dense = [("NT", 64, 16, 784), ("TN", 16, 784, 64), ("NN", 64, 784, 16), ("NT", 64, 16, 16), ("TN", 16, 16, 64),
+         ("NN", 64, 16, 16), ("NT", 64, 10, 16), ("TN", 10, 16, 64), ("NN", 64, 16, 10)]
+assert sides == [f"{form} {m}x{n}x{k}" for form, m, n, k in dense], sides
+END
+    python3 key.py "$(kept)" "$DEEP"
+    rm -r "$XDG_CONFIG_HOME"
+    good train "${DEEP/relu; dense 10/relu; cut csg; dense 10}" "${SHORT[@]}" --devices virtual:2@2 --optimizer sgd \
+        --out run
+    [ "$(json 'd[0]["key"]["optimizer"], d[0]["key"]["cuts"]' <"$(kept)")" = "('sgd', [6])" ]
+}
+
 @test "which of several devices trains the whole net is kept too" {
     good train "$DEEP" "${SHORT[@]}" --devices virtual:2@2:1+bandwidth=0.001 --out run
     [[ $(line places:) == 'places: --on 1 (measured on 20'* ]]

@@ -79,3 +79,27 @@ mutate()
     [ "$status" = 1 ]
     [[ $stderr == "the tree does not build without a mutant: make -C $PWD/scratch/tree tests" ]]
 }
+
+@test "a test that fails without a mutant kills none, and is named" {
+    toy
+    sed -i 's/== 6/== 7/' toy/tests/unit/base.c
+    run --separate-stderr python3 -B "$(tree tests/mutate/mutate.py)" --root toy --folder scratch --count 6
+    [ "$status" = 1 ]
+    [ "$stderr" = 'unit-base fails without a mutant, and so can kill none: not ok 1 - twice' ]
+    [[ -z $output && ! -e scratch/results.jsonl ]]
+    [ "$(cksum <toy/src/base/toy.c)" = "$(cksum <scratch/tree/src/base/toy.c)" ]
+}
+
+@test "every test of kernels and units is of a floor" {
+    cat >floors.py <<'END'
+import pathlib, sys
+sys.path.insert(0, sys.argv[1] + "/tests/mutate")
+import mutate
+known = {t for tests in mutate.FLOORS.values() for t in tests}
+there = {f"{kind}-{f.stem}" for kind in ("unit", "kernel", "grad", "golden")
+         for f in pathlib.Path(sys.argv[1], "tests", kind).glob("*.c")}
+gone = {t for t in known if not t.endswith(".bats")} - there
+assert len(there) > 30 and there <= known and not gone, (there - known, gone)
+END
+    python3 -B floors.py "$(tree .)"
+}

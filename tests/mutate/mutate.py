@@ -7,9 +7,9 @@
 
 A scratch copy of the tree (--folder, default /tmp/clutch-mutate-SEED) is built once. A mutant is one changed line,
 built on from there; what does not compile, or compiles to the same code, is drawn again. Then the tests that matter
-for its file run, the fastest first, and the first failure kills it; one that hangs is killed as well. Each result is
-kept at once, so that a stopped run goes on where it was. Which mutants come is decided by --seed, the sources and the
-tools.
+for its file run, the fastest first, and the first failure kills it; one that hangs is killed as well. A test that
+fails without a mutant, too, kills nothing: it is named, and the run ends. Each result is kept at once, so that a
+stopped run goes on where it was. Which mutants come is decided by --seed, the sources and the tools.
 """
 
 import argparse
@@ -27,12 +27,13 @@ from pathlib import Path
 
 # What matters for a floor: test programs (build/tests/NAME), files of tests/cli behind them.
 FLOORS = {
-    "base": ["unit-base", "unit-threads", "unit-trust", "unit-run", "unit-store"],
-    "ocl": ["unit-pick", "unit-ocl", "unit-emulate", "unit-chain", "unit-chain_cache", "unit-train"],
+    "base": ["unit-base", "unit-files", "unit-show", "unit-threads", "unit-trust", "unit-run", "unit-store"],
+    "ocl": ["unit-pick", "unit-ocl", "unit-emulate", "unit-ocl_cache", "kernel-chain_check", "unit-chain",
+            "unit-chain_cache", "unit-chain_limits", "kernel-chains", "ocl.bats", "unit-train"],
     "mx": ["unit-tuning", "kernel-elementwise", "kernel-losses", "kernel-reductions", "kernel-prepare", "kernel-dense",
-           "kernel-gemm", "kernel-twins", "unit-module"],
+           "kernel-gemm", "kernel-twins", "kernel-peak", "unit-module"],
     "cl": ["kernel-elementwise", "kernel-losses", "kernel-reductions", "kernel-dense", "kernel-gemm", "kernel-twins",
-           "unit-chain"],
+           "kernel-chain_check", "kernel-chains", "kernel-peak", "kernel-prepare", "unit-chain"],
     "nn": ["unit-nn", "unit-nn_cuts", "unit-module", "grad-layers", "golden-mlp", "unit-train_model"],
     "sg": ["unit-sg_words", "unit-mailbox", "unit-sg", "unit-sg_ls", "unit-sg_local", "unit-team_dni"],
     "plan": ["unit-plan", "plan.bats", "kept.bats"],
@@ -149,6 +150,7 @@ class Tree:
         self.results = folder / "results.jsonl"
         self.env = dict(os.environ, XDG_CACHE_HOME=str(folder / "cache"), XDG_CONFIG_HOME=str(folder / "config"),
                         CLUTCH_TUNE="off", CMOCKA_MESSAGE_OUTPUT="TAP", CLUTCH=str(self.tree / "build/clutch"))
+        self.sound = set()
 
     def prepare(self):
         """The scratch copy; one that is there is kept, with the last mutant taken out."""
@@ -211,6 +213,15 @@ class Tree:
             child.wait()
         return failed
 
+    def believe(self, test, tests):
+        """A kill counts only by a test that passes on the code as it is, which each is asked once."""
+        if test in self.sound:
+            return
+        failed = self.run(test) if self.build(tests) else "it does not build"
+        if failed:
+            sys.exit(f"{test} fails without a mutant, and so can kill none: {failed}")
+        self.sound.add(test)
+
     def try_mutant(self, mutant):
         """Fills in how it went; False: not a mutant worth its name, another is to be drawn."""
         path, tests = self.tree / mutant["file"], self.tests_of(mutant)
@@ -231,10 +242,12 @@ class Tree:
                 if failed:
                     mutant["killed_by"] = f"{test}: {failed}"
                     break
-            return True
         finally:
             path.write_text(text)
             (self.folder / "undo.json").unlink()
+        if failed:
+            self.believe(test, tests)
+        return True
 
     def known(self):
         if not self.results.exists():

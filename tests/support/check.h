@@ -30,4 +30,7 @@ const char *check_folder(void);
 /* Path of a file in it; good for seven more calls. */
 const char *in_folder(const char *name);
 
+/* How many files this process has open: at the end as many as at the start, where each was closed. */
+int check_open_files(void);
+
 #endif

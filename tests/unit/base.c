@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+static int open_at_start;
 
 static void test_status_keeps_message_and_context(void **state)
 {
@@ -194,11 +197,62 @@ static void test_processes(void **state)
     FAILS(ST_SYSTEM, "cannot start /nowhere/program: ", process_run(argv, UINT64_MAX, keep, &l, &end));
 }
 
+static const struct {
+    int number;
+    const char *name;
+} caught_ones[] = {{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}};
+
+/* Nobody ignores one of them: what a shell starts in the background has SIGINT ignored, and under nohup SIGHUP. */
+static void heed_all(void)
+{
+    for (size_t i = 0; i < COUNT_OF(caught_ones); i++)
+        assert_true(signal(caught_ones[i].number, SIG_DFL) != SIG_ERR);
+}
+
+/* In a child: `first` is caught, `ignored` passed over before and behind it, `second` ends the child. */
+static void interrupt_child(int first, int ignored, int second)
+{
+    heed_all();
+    if (ignored)
+        signal(ignored, SIG_IGN);
+    interrupt_catch();
+    if (ignored && (raise(ignored) != 0 || interrupted() != 0))
+        _exit(1);
+    if (raise(first) != 0 || interrupted() != first)
+        _exit(2);
+    if (ignored && (raise(ignored) != 0 || interrupted() != first))
+        _exit(3);
+    raise(second);
+    _exit(4);
+}
+
+static void test_caught_and_ignored_signals(void **state)
+{
+    (void)state;
+    enum { N = COUNT_OF(caught_ones) };
+    for (size_t i = 0; i < N * N * (N + 1); i++) {
+        int first = caught_ones[i % N].number, second = caught_ones[i / N % N].number, status = 0;
+        int ignored = i / N / N < N ? caught_ones[i / N / N].number : 0;
+        if (ignored == first || ignored == second)
+            continue;
+        pid_t id = fork();
+        if (id == 0)
+            interrupt_child(first, ignored, second);
+        assert_true(id > 0 && waitpid(id, &status, 0) == id);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != second)
+            fail_msg("signals %d, %d ignored, %d: status %#x", first, ignored, second, (unsigned)status);
+    }
+    for (size_t i = 0; i < N; i++)
+        assert_string_equal(interrupt_name(caught_ones[i].number), caught_ones[i].name);
+    assert_string_equal(interrupt_name(SIGSEGV), "a signal");
+}
+
 /* The last test: an interrupt stays caught. */
 static void test_interrupts(void **state)
 {
     (void)state;
     struct lines l;
+    heed_all();
     interrupt_catch();
     assert_false(interrupted());
     assert_int_equal(raise(SIGINT), 0);
@@ -291,8 +345,16 @@ static void test_a_long_list(void **state)
     arena_free(&arena);
 }
 
+/* Behind all that open any. */
+static void test_files_are_closed(void **state)
+{
+    (void)state;
+    assert_int_equal(check_open_files(), open_at_start);
+}
+
 int main(void)
 {
+    open_at_start = check_open_files();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status_keeps_message_and_context),
         cmocka_unit_test(test_philox_matches_published_vectors),
@@ -304,6 +366,8 @@ int main(void)
         cmocka_unit_test(test_folders_are_listed),
         cmocka_unit_test(test_a_long_list),
         cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_caught_and_ignored_signals),
+        cmocka_unit_test(test_files_are_closed),
         cmocka_unit_test(test_interrupts),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

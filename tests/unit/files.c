@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int open_at_start;
+
 enum { STEPS_MAX = 100 };
 
 /* ---- every step, killed and failing: in children, for a process asks its environment once ------------------------ */
@@ -322,8 +324,54 @@ static void test_temporary_files_of_others_stay(void **state)
     dir_clear(in_folder("nowhere"));
 }
 
+/* In a child: two folders with something in them, after one that could not be made. */
+static void make_temporary(void)
+{
+    char one[PATH_MAX], two[PATH_MAX], path[PATH_MAX + 16];
+    struct stat info;
+    if (setenv("TMPDIR", in_folder("nowhere"), 1) != 0 || dir_temporary(one, sizeof one) != ST_SYSTEM ||
+        !strstr(st_message(), "cannot make folder") || setenv("TMPDIR", in_folder("temporary"), 1) != 0 ||
+        dir_temporary(one, sizeof one) != ST_OK || dir_temporary(two, sizeof two) != ST_OK)
+        _exit(1);
+    if (strncmp(one, in_folder("temporary/"), strlen(in_folder("temporary/"))) != 0 || strcmp(one, two) == 0 ||
+        stat(two, &info) != 0 || !S_ISDIR(info.st_mode) || (info.st_mode & 0777) != 0700 ||
+        dir_temporary(path, strlen(one)) != ST_SYSTEM || !strstr(st_message(), "TMPDIR is too long"))
+        _exit(2);
+    snprintf(path, sizeof path, "%s/folder", one);
+    if (mkdir(path, 0777) != 0)
+        _exit(3);
+    snprintf(path, sizeof path, "%s/folder/link", one);
+    if (symlink("../../../precious", path) != 0)
+        _exit(4);
+    exit(0);
+}
+
+static void test_temporary_folders(void **state)
+{
+    (void)state;
+    int status = 0;
+    put("precious", "precious");
+    assert_int_equal(mkdir(in_folder("temporary"), 0777), 0);
+    fflush(NULL); /* else the child tells all once more */
+    pid_t id = fork();
+    if (id == 0)
+        make_temporary();
+    assert_true(id > 0 && waitpid(id, &status, 0) == id);
+    assert_int_equal(status, 0);
+    assert_int_equal(rmdir(in_folder("temporary")), 0); /* nothing is left in it */
+    assert_string_equal(get("precious"), "precious");
+}
+
+/* Behind all that open any. */
+static void test_files_are_closed(void **state)
+{
+    (void)state;
+    assert_int_equal(check_open_files(), open_at_start);
+}
+
 int main(void)
 {
+    open_at_start = check_open_files();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_step_of_writing), /* first: this process must not have passed a fault point */
         cmocka_unit_test(test_kill_points_are_told),
@@ -332,6 +380,8 @@ int main(void)
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_second_names),
         cmocka_unit_test(test_temporary_files_of_others_stay),
+        cmocka_unit_test(test_temporary_folders),
+        cmocka_unit_test(test_files_are_closed),
     };
     return cmocka_run_group_tests_name("files", tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "support/device.h"
 
 #include "nn.h"
+#include "ref/ref.h"
 
 #include <math.h>
 #include <string.h>
@@ -386,6 +387,57 @@ static void test_read_and_write(void **state)
     assert_true(read_flat(nn_module_slot(module, 1))[320] == value_of(6, NN_SLOT, 1, 0));
 }
 
+static void put_flat(struct mx_tensor t, const double *values)
+{
+    float *put = host_floats((size_t)t.cols);
+    for (int i = 0; i < t.cols; i++)
+        put[i] = (float)values[i];
+    OK(ocl_write(device_queue(), t.buf, t.off * sizeof *put, (size_t)t.cols * sizeof *put, put));
+}
+
+static void ref_step(const char *name, const struct nn_update *u, size_t n, double *w, const double *g, double *slot)
+{
+    const struct mx_sgd sgd = {.lr = (float)u->rate, .momentum = (float)u->momentum, .decay = (float)u->weight_decay,
+                               .nesterov = u->nesterov};
+    const struct mx_adam adam = {.lr = (float)u->rate, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f,
+                                 .decay = (float)u->weight_decay, .decoupled = strcmp(name, "adamw") == 0,
+                                 .t = (uint32_t)u->t};
+    if (strcmp(name, "sgd") == 0)
+        ref_sgd(&sgd, n, w, g, slot);
+    else
+        ref_adam(&adam, n, w, g, slot, slot + n);
+}
+
+/* Each of the table is what its name says, and heeds every figure of an update: large ones, so that none is missed. */
+static void test_optimizers(void **state)
+{
+    (void)state;
+    const struct nn_update all[] = {{.rate = 0.1}, {.rate = 0.1, .weight_decay = 0.5},
+                                    {.rate = 0.1, .weight_decay = 0.5, .momentum = 0.8},
+                                    {.rate = 0.1, .weight_decay = 0.5, .momentum = 0.8, .nesterov = true}};
+    const struct nn_optimizer *o;
+    open_net("input 4; dense 3; loss softmax");
+    for (int i = 0; (o = nn_optimizer_at(i)); i++) {
+        assert_ptr_equal(nn_optimizer_find(o->name), o);
+        for (size_t k = 0; k < COUNT_OF(all); k++) {
+            struct nn_update u = all[k];
+            open_module(2, o->slots);
+            struct mx_tensor params = nn_module_params(module);
+            size_t n = (size_t)params.cols;
+            double *w = host_random(n, -2, 2), *slot = host_doubles(2 * n);
+            put_flat(params, w);
+            for (u.t = 1; u.t <= 3; u.t++) {
+                double *g = host_random(n, -1, 1);
+                put_flat(nn_module_grads(module), g);
+                OK(o->step(device_mx(), module, &u));
+                ref_step(o->name, &u, n, w, g, slot);
+            }
+            check_close(o->name, read_flat(params), w, n, 1e-5, 0);
+        }
+    }
+    assert_null(nn_optimizer_find("lion"));
+}
+
 static void test_tensors_that_are_not_there(void **state)
 {
     (void)state;
@@ -419,6 +471,7 @@ int main(void)
         TEST(test_micro_batches_drop_out_apart),
         TEST(test_passes_without_bias_only_enqueue),
         TEST(test_read_and_write),
+        TEST(test_optimizers),
         TEST(test_tensors_that_are_not_there),
     };
     return cmocka_run_group_tests_name("module", tests, device_open, device_close);

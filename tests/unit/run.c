@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static int open_at_start;
+
 static void put(const char *folder, const char *file)
 {
     char path[PATH_MAX];
@@ -309,7 +311,7 @@ static void test_run_folder_that_cannot_be(void **state)
     assert_string_equal(path, "folder/file");
 }
 
-static void test_run_takes_the_first_free_number(void **state)
+static void test_run_takes_the_open_at_start_number(void **state)
 {
     (void)state;
     char before[PATH_MAX];
@@ -343,8 +345,16 @@ static void test_run_takes_the_first_free_number(void **state)
     assert_int_equal(chdir(before), 0);
 }
 
+/* Behind all that open any. */
+static void test_files_are_closed(void **state)
+{
+    (void)state;
+    assert_int_equal(check_open_files(), open_at_start);
+}
+
 int main(void)
 {
+    open_at_start = check_open_files();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run_keeps_metrics),
         cmocka_unit_test(test_run_overwrites_only_when_forced),
@@ -355,7 +365,8 @@ int main(void)
         cmocka_unit_test(test_metrics_are_cut),
         cmocka_unit_test(test_run_abandoned_leaves_no_trace),
         cmocka_unit_test(test_run_folder_that_cannot_be),
-        cmocka_unit_test(test_run_takes_the_first_free_number),
+        cmocka_unit_test(test_run_takes_the_open_at_start_number),
+        cmocka_unit_test(test_files_are_closed),
     };
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static int open_at_start;
+
 /* ---- safetensors ------------------------------------------------------------------------------------------------- */
 
 static const float six[] = {1.5f, -2, 3e-40f, 4, 5, 6};
@@ -314,8 +316,16 @@ static void test_files_cut_short(void **state)
     mem_free(bytes);
 }
 
+/* Behind all that open any. */
+static void test_files_are_closed(void **state)
+{
+    (void)state;
+    assert_int_equal(check_open_files(), open_at_start);
+}
+
 int main(void)
 {
+    open_at_start = check_open_files();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tensors_come_back),
         cmocka_unit_test(test_find_says_what_there_is),
@@ -326,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_other_floats_become_f32),
         cmocka_unit_test(test_surplus_is_named),
         cmocka_unit_test(test_files_cut_short),
+        cmocka_unit_test(test_files_are_closed),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

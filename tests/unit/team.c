@@ -329,6 +329,22 @@ static void test_what_is_refused(void **state)
     FAILS(ST_INPUT, "net:9: exact: unknown option 'p'", train_couplings(r->net, NULL, (struct sg_spec[64]){{0}}));
 }
 
+/* One coupling a cut, and none behind the last module: in a net without cuts words are nobody's. */
+static void test_couplings_are_of_cuts(void **state)
+{
+    (void)state;
+    struct sg_spec spec[PLAN_MODULES_MAX] = {{0}};
+    struct run *r = run_plan(deep("cut csg;", ""), 100);
+    OK(train_couplings(r->net, NULL, spec));
+    assert_non_null(spec[0].kind);
+    assert_null(spec[1].kind);
+    runs_drop(NULL);
+    spec[0].kind = NULL;
+    r = run_plan(deep("", ""), 100);
+    OK(train_couplings(r->net, "nonsense", spec));
+    assert_null(spec[0].kind);
+}
+
 /* Batch norm sees one micro-batch at a time, so only that it trains. */
 static void test_a_pipeline_with_batch_norm(void **state)
 {
@@ -471,6 +487,7 @@ int main(void)
         RUNS_TEST(test_a_pipeline_agrees_with_the_loop),
         RUNS_TEST(test_pictures_larger_than_a_buffer_are_streamed),
         RUNS_TEST(test_what_is_refused),
+        RUNS_TEST(test_couplings_are_of_cuts),
         RUNS_TEST(test_a_pipeline_with_batch_norm),
         RUNS_TEST(test_skipped_steps),
         RUNS_TEST(test_steps_make_nothing),

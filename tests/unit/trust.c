@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int open_at_start;
+
 static char folder[200], path[256], link_path[256], said[4096];
 
 static void keep(const char *line)
@@ -156,11 +158,20 @@ static void test_what_is_not_there(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, prepare, drop)
 
+/* Behind all that open any. */
+static void test_files_are_closed(void **state)
+{
+    (void)state;
+    assert_int_equal(check_open_files(), open_at_start);
+}
+
 int main(void)
 {
+    open_at_start = check_open_files();
     const struct CMUnitTest tests[] = {
         TEST(test_what_is_made_is_the_users_alone), TEST(test_files_that_others_can_write),
         TEST(test_folders_that_others_can_write), TEST(test_what_belongs_to_another), TEST(test_what_is_not_there),
+        TEST(test_files_are_closed),
     };
     return cmocka_run_group_tests_name("trust", tests, NULL, NULL);
 }

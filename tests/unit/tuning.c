@@ -272,6 +272,15 @@ static void test_family(void **state)
     mx_tuned_find(&other, &found);
     assert_int_equal(found.kind, MX_TUNED_FAMILY);
     assert_string_equal(found.device, f->name);
+    other = *f;
+    snprintf(other.driver, sizeof other.driver, "other");
+    mx_tuned_find(&other, &found);
+    assert_int_equal(found.kind, MX_TUNED_FAMILY);
+    other = *f;
+    snprintf(other.platform_version, sizeof other.platform_version, "other");
+    mx_tuned_find(&other, &found);
+    assert_int_equal(found.kind, MX_TUNED_FAMILY);
+    other = *f;
     snprintf(other.platform_name, sizeof other.platform_name, "other");
     mx_tuned_find(&other, &found);
     assert_int_equal(found.kind, MX_NOT_TUNED);
@@ -365,6 +374,16 @@ static void test_refused_files(void **state)
         put_rows("x.json", NULL, row[i].rows);
         check_refused(row[i].words);
     }
+    char longest[257] = "";
+    struct mx_tuned found;
+    memset(longest, 'x', 256);
+    put_rows("x.json", longest, ROW("NN", 1, 1, 1, "plain", ""));
+    check_refused("device is longer than 255 bytes");
+    longest[255] = '\0';
+    put_rows("x.json", longest, ROW("NN", 1, 1, 1, "plain", ""));
+    mx_tuned_find(facts(), &found);
+    assert_int_equal(found.kind, MX_TUNED_FAMILY);
+    assert_string_equal(found.device, longest);
     struct text many = {0};
     for (int i = 0; i < 200; i++)
         text_add(&many, "%s%s", i ? "," : "", ROW("NN", 1, 1, 1, "plain", ""));

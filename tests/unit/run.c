@@ -311,7 +311,7 @@ static void test_run_folder_that_cannot_be(void **state)
     assert_string_equal(path, "folder/file");
 }
 
-static void test_run_takes_the_open_at_start_number(void **state)
+static void test_run_takes_the_first_free_number(void **state)
 {
     (void)state;
     char before[PATH_MAX];
@@ -365,7 +365,7 @@ int main(void)
         cmocka_unit_test(test_metrics_are_cut),
         cmocka_unit_test(test_run_abandoned_leaves_no_trace),
         cmocka_unit_test(test_run_folder_that_cannot_be),
-        cmocka_unit_test(test_run_takes_the_open_at_start_number),
+        cmocka_unit_test(test_run_takes_the_first_free_number),
         cmocka_unit_test(test_files_are_closed),
     };
     return cmocka_run_group_tests_name("run", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* What was prepared is complete: afterwards every function only enqueues. And all of it is used. */
+/* What was prepared is complete: afterwards every function only enqueues. And all of it is used. And what
+ * scratch a layer is told. */
 #include "support/calls.h"
 #include "support/check.h"
 #include "support/device.h"
@@ -84,11 +85,35 @@ static void test_calls_use_all_that_is_prepared(void **state)
     }
 }
 
+/* A dense layer's three products and its sums take turns with one piece of scratch. */
+static void test_scratch_of_a_layer_is_the_most(void **state)
+{
+    (void)state;
+    static const int size[][3] = {{4, 600, 5}, {4, 5, 600}, {600, 4, 5}, {1, 1, 1}}; /* B, in, out */
+    struct mx *m = NULL;
+    bool vectors = ocl_device_facts(ocl_queue_device(device_queue()))->vector_width > 1;
+    OK(mx_open(device_queue(), vectors ? "tile" : "plain", &m));
+    for (size_t i = 0; i < COUNT_OF(size); i++) {
+        int B = size[i][0], in = size[i][1], out = size[i][2];
+        size_t layer, n, most = mx_columns_scratch(B, out);
+        const struct mx_product form[] = {{false, true, B, out, in}, {true, false, out, in, B},
+                                          {false, false, B, in, out}};
+        for (size_t k = 0; k < COUNT_OF(form); k++) {
+            OK(mx_gemm_scratch(m, form[k].trans_a, form[k].trans_b, form[k].M, form[k].N, form[k].K, &n));
+            most = n > most ? n : most;
+        }
+        OK(mx_dense_scratch(m, B, in, out, &layer));
+        assert_int_equal(layer, most);
+    }
+    mx_close(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         DEVICE_TEST(test_prepared_functions_only_enqueue),
         DEVICE_TEST(test_calls_use_all_that_is_prepared),
+        DEVICE_TEST(test_scratch_of_a_layer_is_the_most),
     };
     return cmocka_run_group_tests_name("prepare", tests, device_open, device_close);
 }

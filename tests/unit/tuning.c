@@ -374,16 +374,6 @@ static void test_refused_files(void **state)
         put_rows("x.json", NULL, row[i].rows);
         check_refused(row[i].words);
     }
-    char longest[257] = "";
-    struct mx_tuned found;
-    memset(longest, 'x', 256);
-    put_rows("x.json", longest, ROW("NN", 1, 1, 1, "plain", ""));
-    check_refused("device is longer than 255 bytes");
-    longest[255] = '\0';
-    put_rows("x.json", longest, ROW("NN", 1, 1, 1, "plain", ""));
-    mx_tuned_find(facts(), &found);
-    assert_int_equal(found.kind, MX_TUNED_FAMILY);
-    assert_string_equal(found.device, longest);
     struct text many = {0};
     for (int i = 0; i < 200; i++)
         text_add(&many, "%s%s", i ? "," : "", ROW("NN", 1, 1, 1, "plain", ""));
@@ -394,6 +384,21 @@ static void test_refused_files(void **state)
     put_rows("x.json", NULL, many.s);
     check_refused("more than the 1048576 allowed");
     text_free(&many);
+}
+
+static void test_texts_as_long_as_there_is_room(void **state)
+{
+    (void)state;
+    char longest[257] = "";
+    struct mx_tuned found;
+    memset(longest, 'x', 256);
+    put_rows("x.json", longest, ROW("NN", 1, 1, 1, "plain", ""));
+    check_refused("device is longer than 255 bytes");
+    longest[255] = '\0';
+    put_rows("x.json", longest, ROW("NN", 1, 1, 1, "plain", ""));
+    mx_tuned_find(facts(), &found);
+    assert_int_equal(found.kind, MX_TUNED_FAMILY);
+    assert_string_equal(found.device, longest);
 }
 
 /* ---- CLBlast's parameters ---------------------------------------------------------------------------------------- */
@@ -516,28 +521,6 @@ static void test_scratch_is_the_most(void **state)
     }
 }
 
-/* A dense layer's three products and its sums take turns with one piece of scratch. */
-static void test_scratch_of_a_layer_is_the_most(void **state)
-{
-    (void)state;
-    static const int size[][3] = {{4, 600, 5}, {4, 5, 600}, {600, 4, 5}, {1, 1, 1}}; /* B, in, out */
-    struct mx *m = NULL;
-    OK(mx_open(device_queue(), facts()->vector_width > 1 ? "tile" : "plain", &m));
-    for (size_t i = 0; i < COUNT_OF(size); i++) {
-        int B = size[i][0], in = size[i][1], out = size[i][2];
-        size_t layer, n, most = mx_columns_scratch(B, out);
-        const struct mx_product form[] = {{false, true, B, out, in}, {true, false, out, in, B},
-                                          {false, false, B, in, out}};
-        for (size_t k = 0; k < COUNT_OF(form); k++) {
-            OK(mx_gemm_scratch(m, form[k].trans_a, form[k].trans_b, form[k].M, form[k].N, form[k].K, &n));
-            most = n > most ? n : most;
-        }
-        OK(mx_dense_scratch(m, B, in, out, &layer));
-        assert_int_equal(layer, most);
-    }
-    mx_close(m);
-}
-
 static int heard[2];
 
 static void told(void *user, int product, double gflops)
@@ -602,18 +585,15 @@ static void test_no_place_for_files(void **state)
     mx_tuning_free(t);
 }
 
+#define TEST(f) cmocka_unit_test_setup(f, start)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_round_trip, start),       cmocka_unit_test_setup(test_what_is_not_resumed, start),
-        cmocka_unit_test_setup(test_choice_is_not_noise, start), cmocka_unit_test_setup(test_few_are_chosen, start),
-        cmocka_unit_test_setup(test_nearest_product, start),  cmocka_unit_test_setup(test_family, start),
-        cmocka_unit_test_setup(test_files_of_others, start),
-        cmocka_unit_test_setup(test_refused_files, start),    cmocka_unit_test_setup(test_clblast_sets, start),
-        cmocka_unit_test_setup(test_clblast_rules, start),    cmocka_unit_test_setup(test_scratch_is_the_most, start),
-        cmocka_unit_test_setup(test_every_side_counts, start),
-        cmocka_unit_test_setup(test_scratch_of_a_layer_is_the_most, start),
-        cmocka_unit_test_setup(test_measuring, start),        cmocka_unit_test_setup(test_no_place_for_files, start),
+        TEST(test_round_trip), TEST(test_what_is_not_resumed), TEST(test_choice_is_not_noise),
+        TEST(test_few_are_chosen), TEST(test_nearest_product), TEST(test_family), TEST(test_files_of_others),
+        TEST(test_refused_files), TEST(test_texts_as_long_as_there_is_room), TEST(test_clblast_sets),
+        TEST(test_clblast_rules), TEST(test_scratch_is_the_most), TEST(test_every_side_counts), TEST(test_measuring),
+        TEST(test_no_place_for_files),
     };
     return cmocka_run_group_tests_name("tuning", tests, device_open, device_close);
 }

@@ -37,7 +37,7 @@ MODES = {
     'one-often': (f'{LOW}; {MID}; {TOP}', OFTEN + ('--draw-every', '0'), 6),
     'csg-often': (cut('csg'), HALVES + OFTEN + ('--draw-every', '0'), 6),
     'csg': (cut('csg'), HALVES + ('--draw-every', '0'), 6),
-    'csg-drawn': (cut('csg hidden=1'), HALVES + ('--draw-every', '2'), 4),
+    'csg-drawn': (cut('csg solver=adam hidden=1'), HALVES + ('--draw-every', '2'), 4),
     'sg': (cut('sg p=0.7'), HALVES + ('--draw-every', '0'), 6),
     'local': (cut('local'), HALVES + ('--draw-every', '0'), 6),
     'exact': (cut('exact micro=4'), HALVES + ('--draw-every', '0'), 6),

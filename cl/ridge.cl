@@ -1,5 +1,5 @@
 // Ridge regression by block Gauss-Jordan elimination: the steps between the products of src/mx/ridge.c, but for the
-// inverse of a block on GPUs (ridge_invert.cl). `a` is S with its ridge on the diagonal, C below it.
+// inverse of a block by a group (ridge_invert.cl). `a` is S with its ridge on the diagonal, C below it.
 // Shapes: a, moments (rows, cols), S in their first `cols` rows; row (size, cols); inverse (BLOCK, BLOCK), of which
 // (size, size) counts. Defines: VEC.
 // Launch: ridge_weight and ridge_invert_alone 1; ridge_start ceil(cols / VEC) x rows; ridge_row ceil(cols / VEC) x
@@ -35,19 +35,21 @@ kernel void ridge_start(uint rows, uint cols, uint scaled, float least, global c
 }
 
 // What ridge_invert.cl does, by one work-item, in place: for CPUs, where a group of many work-items is a loop over them
-// at each barrier. A block that is not full is filled up with an identity, so that all loops have a known end.
-kernel void ridge_invert_alone(uint size, uint cols, global const float *a, uint ao, global float *inverse, uint io)
+// at each barrier. A block that is not full is filled up with an identity, so that all loops have a known end. Pivots
+// [first, last); the first call, and no other, takes the block over.
+kernel void ridge_invert_alone(uint size, uint cols, uint first, uint last, global const float *a, uint ao,
+                               global float *inverse, uint io)
 {
     if (get_global_id(0) > 0)
         return;
     inverse += io;
-    for (size_t r = 0; r < BLOCK; r++) {
+    for (size_t r = 0; r < BLOCK && first == 0; r++) {
         for (size_t c = 0; c < BLOCK; c += VEC)
             STORE_ALL(load(a + ao + r * cols, c, r < size ? size : 0), inverse + r * BLOCK + c);
         if (r >= size)
             inverse[r * BLOCK + r] = 1.0f;
     }
-    for (size_t p = 0; p < size; p++) {
+    for (size_t p = first; p < last; p++) {
         global float *pivot = inverse + p * BLOCK;
         float factor = 1.0f / pivot[p];
         for (size_t c = 0; c < BLOCK; c += VEC)

@@ -6,8 +6,7 @@
 
 #define BLOCK 64 // RIDGE_BLOCK of src/mx/ridge.c
 
-kernel __attribute__((reqd_work_group_size(BLOCK, 1, 1)))
-void ridge_invert(uint size, uint cols, global const float *a, uint ao, global float *inverse, uint io)
+kernel void ridge_invert(uint size, uint cols, global const float *a, uint ao, global float *inverse, uint io)
 {
     local float rows[BLOCK * (BLOCK + 1)]; // the odd length keeps work-items out of each other's bank
     uint i = get_local_id(0);

@@ -8,40 +8,40 @@ struct kernel_row {
     const char *file, *name;
     bool by_act; /* one variant an activation */
     bool chains; /* ocl_kernel_chains() */
-    enum { ANYWHERE, ON_CPUS, ON_OTHERS } runs; /* where it does: some are written twice */
+    enum { ANYWHERE, ALONE, IN_GROUP } runs; /* where it does, mx_runs_alone() or not: some are written twice */
 };
 
 static const struct kernel_row kernels[KERNELS] = {
-    [K_ACT_FORWARD] = {MX_ACTIVATION, "activation", "act_forward", true, true},
-    [K_ACT_BACKWARD] = {MX_ACTIVATION, "activation", "act_backward", true, true},
-    [K_BIAS_ACT] = {MX_BIAS, "bias", "bias_act", true, true},
-    [K_BLEND] = {MX_BLEND, "blend", "blend", false, true},
-    [K_LABEL_ROWS] = {MX_LABEL_ROWS, "label_rows", "label_rows", false, true},
-    [K_COLUMN_PARTIAL] = {MX_COLUMNS, "columns", "column_partial", false, true},
-    [K_COLUMN_FINISH] = {MX_COLUMNS, "columns", "column_finish", false, true},
-    [K_ROW_SUM] = {MX_COLUMNS, "columns", "row_sum", false, true},
-    [K_BN_MOMENTS] = {MX_BATCHNORM, "batchnorm", "bn_moments", true, true},
-    [K_BN_BATCH] = {MX_BATCHNORM, "batchnorm", "bn_batch", true, true},
-    [K_BN_RUNNING] = {MX_BATCHNORM, "batchnorm", "bn_running", true, true},
-    [K_BN_BACKWARD_PARTIAL] = {MX_BATCHNORM, "batchnorm", "bn_backward_partial", true, true},
-    [K_BN_BACKWARD] = {MX_BATCHNORM, "batchnorm", "bn_backward", true, true},
-    [K_SOFTMAX_LOSS] = {MX_SOFTMAX, "softmax", "softmax_loss", false, true},
-    [K_SOFTMAX] = {MX_SOFTMAX, "softmax", "softmax", false, true},
-    [K_SQUARED_LOSS] = {MX_SQUARED_LOSS, "squared_loss", "squared_loss", false, true},
-    [K_SIMILARITY_ROWS] = {MX_SIMILARITY, "similarity", "similarity_rows", false, true},
-    [K_SIMILARITY_ERROR] = {MX_SIMILARITY, "similarity", "similarity_error", false, true},
-    [K_SIMILARITY_DELTA] = {MX_SIMILARITY, "similarity", "similarity_delta", false, true},
-    [K_RIDGE_WEIGHT] = {MX_RIDGE, "ridge", "ridge_weight", false, true},
-    [K_RIDGE_START] = {MX_RIDGE, "ridge", "ridge_start", false, true},
-    [K_RIDGE_INVERT] = {MX_RIDGE, "ridge_invert", "ridge_invert", false, false, ON_OTHERS},
-    [K_RIDGE_INVERT_ALONE] = {MX_RIDGE, "ridge", "ridge_invert_alone", false, true, ON_CPUS},
-    [K_RIDGE_ROW] = {MX_RIDGE, "ridge", "ridge_row", false, true},
-    [K_RIDGE_CLEAR] = {MX_RIDGE, "ridge", "ridge_clear", false, true},
-    [K_DROPOUT] = {MX_DROPOUT, "dropout", "dropout", false, true},
-    [K_SGD] = {MX_OPTIMIZER, "optimizer", "sgd", false, true},
-    [K_ADAM] = {MX_OPTIMIZER, "optimizer", "adam", false, true},
-    [K_GATHER] = {MX_GATHER, "gather", "gather", false, true},
-    [K_FMA_CHAINS] = {MX_PEAK, "peak", "fma_chains", false, false},
+    [K_ACT_FORWARD] = {MX_ACTIVATION, "activation", "act_forward", true, true, ANYWHERE},
+    [K_ACT_BACKWARD] = {MX_ACTIVATION, "activation", "act_backward", true, true, ANYWHERE},
+    [K_BIAS_ACT] = {MX_BIAS, "bias", "bias_act", true, true, ANYWHERE},
+    [K_BLEND] = {MX_BLEND, "blend", "blend", false, true, ANYWHERE},
+    [K_LABEL_ROWS] = {MX_LABEL_ROWS, "label_rows", "label_rows", false, true, ANYWHERE},
+    [K_COLUMN_PARTIAL] = {MX_COLUMNS, "columns", "column_partial", false, true, ANYWHERE},
+    [K_COLUMN_FINISH] = {MX_COLUMNS, "columns", "column_finish", false, true, ANYWHERE},
+    [K_ROW_SUM] = {MX_COLUMNS, "columns", "row_sum", false, true, ANYWHERE},
+    [K_BN_MOMENTS] = {MX_BATCHNORM, "batchnorm", "bn_moments", true, true, ANYWHERE},
+    [K_BN_BATCH] = {MX_BATCHNORM, "batchnorm", "bn_batch", true, true, ANYWHERE},
+    [K_BN_RUNNING] = {MX_BATCHNORM, "batchnorm", "bn_running", true, true, ANYWHERE},
+    [K_BN_BACKWARD_PARTIAL] = {MX_BATCHNORM, "batchnorm", "bn_backward_partial", true, true, ANYWHERE},
+    [K_BN_BACKWARD] = {MX_BATCHNORM, "batchnorm", "bn_backward", true, true, ANYWHERE},
+    [K_SOFTMAX_LOSS] = {MX_SOFTMAX, "softmax", "softmax_loss", false, true, ANYWHERE},
+    [K_SOFTMAX] = {MX_SOFTMAX, "softmax", "softmax", false, true, ANYWHERE},
+    [K_SQUARED_LOSS] = {MX_SQUARED_LOSS, "squared_loss", "squared_loss", false, true, ANYWHERE},
+    [K_SIMILARITY_ROWS] = {MX_SIMILARITY, "similarity", "similarity_rows", false, true, ANYWHERE},
+    [K_SIMILARITY_ERROR] = {MX_SIMILARITY, "similarity", "similarity_error", false, true, ANYWHERE},
+    [K_SIMILARITY_DELTA] = {MX_SIMILARITY, "similarity", "similarity_delta", false, true, ANYWHERE},
+    [K_RIDGE_WEIGHT] = {MX_RIDGE, "ridge", "ridge_weight", false, true, ANYWHERE},
+    [K_RIDGE_START] = {MX_RIDGE, "ridge", "ridge_start", false, true, ANYWHERE},
+    [K_RIDGE_INVERT] = {MX_RIDGE, "ridge_invert", "ridge_invert", false, false, IN_GROUP},
+    [K_RIDGE_INVERT_ALONE] = {MX_RIDGE, "ridge", "ridge_invert_alone", false, true, ALONE},
+    [K_RIDGE_ROW] = {MX_RIDGE, "ridge", "ridge_row", false, true, ANYWHERE},
+    [K_RIDGE_CLEAR] = {MX_RIDGE, "ridge", "ridge_clear", false, true, ANYWHERE},
+    [K_DROPOUT] = {MX_DROPOUT, "dropout", "dropout", false, true, ANYWHERE},
+    [K_SGD] = {MX_OPTIMIZER, "optimizer", "sgd", false, true, ANYWHERE},
+    [K_ADAM] = {MX_OPTIMIZER, "optimizer", "adam", false, true, ANYWHERE},
+    [K_GATHER] = {MX_GATHER, "gather", "gather", false, true, ANYWHERE},
+    [K_FMA_CHAINS] = {MX_PEAK, "peak", "fma_chains", false, false, ANYWHERE},
 };
 
 /* The widest vector that OpenCL C has and the device says it computes with; GPUs say 1 and work item by item. */
@@ -105,7 +105,7 @@ enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_k
     return ST_OK;
 }
 
-bool mx_on_cpu(const struct mx *m)
+bool mx_runs_alone(const struct mx *m)
 {
     return ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
 }
@@ -121,7 +121,7 @@ enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act)
     if (op == MX_SIMILARITY || op == MX_RIDGE)
         TRY(mx_gemm_prepare(m));
     for (int k = 0; k < KERNELS; k++)
-        if (kernels[k].op == op && kernels[k].runs != (mx_on_cpu(m) ? ON_OTHERS : ON_CPUS))
+        if (kernels[k].op == op && kernels[k].runs != (mx_runs_alone(m) ? IN_GROUP : ALONE))
             TRY(mx_kernel(m, (enum kernel)k, act, &unused));
 out:
     return s;

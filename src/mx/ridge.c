@@ -59,17 +59,26 @@ out:
     return s;
 }
 
-/* A CPU does best with one work-item, all others with a group of them. */
 static enum st invert(struct mx *m, struct mx_tensor block, struct mx_tensor inverse)
 {
+    enum st s = ST_OK;
     struct ocl_kernel *group;
-    const struct ocl_arg args[] = {ocl_u((size_t)block.rows), ocl_u((size_t)block.ld), MX_ARG(block), MX_ARG(inverse)};
-    if (ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU)
-        return mx_run_rows(m, K_RIDGE_INVERT_ALONE, 1, args, COUNT_OF(args));
-    enum st s = mx_kernel(m, K_RIDGE_INVERT, MX_IDENTITY, &group);
-    if (s != ST_OK)
-        return s;
-    return ocl_run(group, (size_t[2]){RIDGE_BLOCK, 1}, (size_t[2]){RIDGE_BLOCK, 1}, args, COUNT_OF(args));
+    size_t size = (size_t)block.rows, ld = (size_t)block.ld;
+    if (mx_runs_alone(m)) {
+        /* few at a time where there are no vectors: llvmpipe ends a work-item after 65,535 turns of its loops */
+        size_t step = m->vec > 1 ? RIDGE_BLOCK : 8;
+        for (size_t first = 0; first < size; first += step)
+            TRY(mx_run_rows(m, K_RIDGE_INVERT_ALONE, 1,
+                            OCL_ARGS(ocl_u(size), ocl_u(ld), ocl_u(first),
+                                     ocl_u(first + step < size ? first + step : size), MX_ARG(block),
+                                     MX_ARG(inverse))));
+        return ST_OK;
+    }
+    TRY(mx_kernel(m, K_RIDGE_INVERT, MX_IDENTITY, &group));
+    TRY(ocl_run(group, (size_t[2]){RIDGE_BLOCK, 1}, (size_t[2]){RIDGE_BLOCK, 1},
+                OCL_ARGS(ocl_u(size), ocl_u(ld), MX_ARG(block), MX_ARG(inverse))));
+out:
+    return s;
 }
 
 /* Eliminates the block of `size` columns from `first` on. */

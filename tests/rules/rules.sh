@@ -189,7 +189,7 @@ done | rule 'kernels open with shapes, launch and a twin that exists'
 
 # Those that chains take become functions, of which get_global_id() is replaced and nothing else. "file name" of each:
 {
-    sed -n 's/^ *\[K_[A-Z_]*\] = {MX_[A-Z_]*, "\([a-z_]*\)", "\([a-z_]*\)", [a-z]*, true},.*/\1 \2/p' src/mx/mx.c
+    sed -n 's/^ *\[K_[A-Z_]*\] = {[A-Z_]*, "\([a-z_]*\)", "\([a-z_]*\)", [a-z]*, true, [A-Z_]*},.*/\1 \2/p' src/mx/mx.c
     # shellcheck disable=SC2046 # no name holds a blank
     sed -n 's/.*ocl_kernel_get([^"]*"\([a-z_]*\)".*/\1/p' $(grep -l 'ocl_kernel_chains(' src/mx/*.c | grep -v '/mx\.c$')
 } | sort -u >"$folder/chained"

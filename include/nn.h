@@ -28,6 +28,7 @@ static inline int nn_size(struct nn_shape s)
     return s.c * s.h * s.w;
 }
 
+enum { NN_SIDE_MAX = 4096 }; /* of each number of a net's input */
 enum { NN_OPTIONS_MAX = 4, NN_PARAMS_MAX = 2, NN_RANK_MAX = 4, NN_OPS_MAX = 4, NN_WORD_MAX = 32 };
 
 struct nn_option {

@@ -7,7 +7,7 @@ enum { CPU_CHUNKS = 4, CHUNKS = 16, CHUNK_ROWS_MAX = 1024 };
 
 static size_t norm_chunks(const struct mx *m, struct mx_tensor x)
 {
-    bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
+    bool cpu = mx_on_cpu(m);
     int chunks = mx_chunks(x.rows), most = cpu ? CPU_CHUNKS : CHUNKS, long_ones = x.rows / CHUNK_ROWS_MAX;
     if (most < long_ones)
         most = long_ones;

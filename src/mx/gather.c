@@ -15,7 +15,7 @@ enum st mx_gather(struct mx *m, const struct mx_gather *g, struct mx_tensor x, s
     enum st s = mx_kernel(m, K_GATHER, MX_IDENTITY, &k);
     if (s != ST_OK)
         return s;
-    bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
+    bool cpu = mx_on_cpu(m);
     size_t at_once = (size_t)m->vec * (cpu ? CPU_STRIPS : 1), lanes = ((size_t)g->hw + at_once - 1) / at_once;
     size_t items[2] = {lanes, (size_t)x.rows * (size_t)g->channels};
     ocl_trace_work(m->queue, 0, 5.0 * (double)mx_size(x)); /* a byte in, a float out */

@@ -136,8 +136,7 @@ MUST_USE enum st gemm_use(struct mx *m, const struct gemm_provider *provider, co
 const char *gemm_text(const struct gemm_provider *provider, const int *param, char *out);
 int mx_vector_width(const struct ocl_facts *f);
 
-/* Where one work-item that does all is faster than a group: on CPUs. */
-bool mx_runs_alone(const struct mx *m);
+bool mx_on_cpu(const struct mx *m);
 
 /* The kernel, built at the first call for it. */
 MUST_USE enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_kernel **out);

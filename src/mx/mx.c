@@ -8,7 +8,7 @@ struct kernel_row {
     const char *file, *name;
     bool by_act; /* one variant an activation */
     bool chains; /* ocl_kernel_chains() */
-    enum { ANYWHERE, ALONE, IN_GROUP } runs; /* where it does, mx_runs_alone() or not: some are written twice */
+    enum { ANYWHERE, ON_CPUS, ON_OTHERS } runs; /* where it does: some are written twice */
 };
 
 static const struct kernel_row kernels[KERNELS] = {
@@ -33,8 +33,8 @@ static const struct kernel_row kernels[KERNELS] = {
     [K_SIMILARITY_DELTA] = {MX_SIMILARITY, "similarity", "similarity_delta", false, true, ANYWHERE},
     [K_RIDGE_WEIGHT] = {MX_RIDGE, "ridge", "ridge_weight", false, true, ANYWHERE},
     [K_RIDGE_START] = {MX_RIDGE, "ridge", "ridge_start", false, true, ANYWHERE},
-    [K_RIDGE_INVERT] = {MX_RIDGE, "ridge_invert", "ridge_invert", false, false, IN_GROUP},
-    [K_RIDGE_INVERT_ALONE] = {MX_RIDGE, "ridge", "ridge_invert_alone", false, true, ALONE},
+    [K_RIDGE_INVERT] = {MX_RIDGE, "ridge_invert", "ridge_invert", false, false, ON_OTHERS},
+    [K_RIDGE_INVERT_ALONE] = {MX_RIDGE, "ridge", "ridge_invert_alone", false, true, ON_CPUS},
     [K_RIDGE_ROW] = {MX_RIDGE, "ridge", "ridge_row", false, true, ANYWHERE},
     [K_RIDGE_CLEAR] = {MX_RIDGE, "ridge", "ridge_clear", false, true, ANYWHERE},
     [K_DROPOUT] = {MX_DROPOUT, "dropout", "dropout", false, true, ANYWHERE},
@@ -105,7 +105,7 @@ enum st mx_kernel(struct mx *m, enum kernel which, enum mx_act act, struct ocl_k
     return ST_OK;
 }
 
-bool mx_runs_alone(const struct mx *m)
+bool mx_on_cpu(const struct mx *m)
 {
     return ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
 }
@@ -121,7 +121,7 @@ enum st mx_prepare(struct mx *m, enum mx_op op, enum mx_act act)
     if (op == MX_SIMILARITY || op == MX_RIDGE)
         TRY(mx_gemm_prepare(m));
     for (int k = 0; k < KERNELS; k++)
-        if (kernels[k].op == op && kernels[k].runs != (mx_runs_alone(m) ? IN_GROUP : ALONE))
+        if (kernels[k].op == op && kernels[k].runs != (mx_on_cpu(m) ? ON_OTHERS : ON_CPUS))
             TRY(mx_kernel(m, (enum kernel)k, act, &unused));
 out:
     return s;

@@ -12,7 +12,7 @@ enum st mx_fma_chains(struct mx *m, uint32_t loops, float a, float b, struct mx_
         return s;
     ocl_trace_work(m->queue, mx_fma_flops(m, loops, out), 0);
     /* on a CPU a group is a thread's piece of work: one work-item each lets few of them fill all cores */
-    bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
+    bool cpu = mx_on_cpu(m);
     return ocl_run(k, (size_t[2]){n, 1}, (size_t[2]){cpu ? 1 : m->group, 1},
                    OCL_ARGS(ocl_u(n), ocl_u(loops), ocl_f(a), ocl_f(b), MX_ARG(out)));
 }

@@ -23,7 +23,7 @@ static int cols_of(const struct mx *m, const struct gemm_how *how)
 /* On a CPU a work-item is a whole tile and a group of one keeps its sums in registers. */
 static size_t group_of(const struct mx *m, const struct gemm_how *how)
 {
-    bool cpu = ocl_device_facts(ocl_queue_device(m->queue))->kind == OCL_CPU;
+    bool cpu = mx_on_cpu(m);
     return how->param[GROUP] ? (size_t)how->param[GROUP] : cpu ? 1 : 8;
 }
 

@@ -64,7 +64,7 @@ static enum st invert(struct mx *m, struct mx_tensor block, struct mx_tensor inv
     enum st s = ST_OK;
     struct ocl_kernel *group;
     size_t size = (size_t)block.rows, ld = (size_t)block.ld;
-    if (mx_runs_alone(m)) {
+    if (mx_on_cpu(m)) {
         /* few at a time where there are no vectors: llvmpipe ends a work-item after 65,535 turns of its loops */
         size_t step = m->vec > 1 ? RIDGE_BLOCK : 8;
         for (size_t first = 0; first < size; first += step)

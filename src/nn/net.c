@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_BYTES_MAX = 1 << 20, LAYERS_MAX = 1024, SIDE_MAX = 4096, SIZE_MAX_ALLOWED = 1 << 24, WORDS_MAX = 16 };
+enum { TEXT_BYTES_MAX = 1 << 20, LAYERS_MAX = 1024, SIZE_MAX_ALLOWED = 1 << 24, WORDS_MAX = 16 };
 
 struct reader {
     struct nn_net *net;
@@ -40,14 +40,14 @@ static enum st parse_shape(const struct reader *r, const char *word, struct nn_s
             break;
         memcpy(part, rest, len);
         part[len] = '\0';
-        if (!parse_i64(part, &v) || v < 1 || v > SIDE_MAX)
+        if (!parse_i64(part, &v) || v < 1 || v > NN_SIDE_MAX)
             break;
         side[n++] = (int)v;
         more = rest[len] == 'x';
         rest += len + more;
     }
     if (more || n == 2)
-        return FAIL(r, "input '%s': a shape is CxHxW or N, each number 1 to %d", word, SIDE_MAX);
+        return FAIL(r, "input '%s': a shape is CxHxW or N, each number 1 to %d", word, NN_SIDE_MAX);
     *out = n == 3 ? (struct nn_shape){side[0], side[1], side[2]} : (struct nn_shape){side[0], 1, 1};
     if ((int64_t)out->c * out->h * out->w > SIZE_MAX_ALLOWED)
         return FAIL(r, "input '%s': %d values at most", word, SIZE_MAX_ALLOWED);

@@ -32,6 +32,17 @@ struct sg_kind {
     enum st (*learn)(struct sg_coupling *c, const struct sg_learning *l, struct mx_tensor target);
 };
 
+/* Options that several kinds have. */
+#define OPTION_P                                                                                                     \
+    {.key = "p", .help = "probability that a step updates the module", .least = 0, .most = 1, .otherwise = 1}
+#define OPTION_LAMBDA                                                                                                \
+    {.key = "lambda", .help = "share of the true gradient; above 0 the module waits for it", .least = 0, .most = 1}
+#define OPTION_WIDTH                                                                                                 \
+    {.key = "width", .help = "of a hidden layer; 0: that of h", .least = 0, .most = 1 << 20, .whole = true,          \
+     .needs = "hidden"}
+#define OPTION_LR(whose)                                                                                             \
+    {.key = "lr", .help = "rate of " whose, .least = 1e-12, .most = 10, .otherwise = 1e-3}
+
 extern const struct sg_kind sg_exact, sg_csg_adam, sg_sg_adam, sg_csg_ls, sg_sg_ls, sg_local, sg_predsim, sg_none;
 
 struct sg_coupling {

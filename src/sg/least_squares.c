@@ -22,7 +22,6 @@
 #include <math.h>
 
 enum { MAP, HEAD };
-enum { WIDEST = 4096 }; /* inputs of a net */
 enum { EAGER = 32 }; /* so many first targets are solved for each: they teach most, and far below the loss the
                         very first are zero */
 
@@ -94,9 +93,9 @@ static enum st work(const struct sg_spec *spec, struct mx *mx, int n, int classe
     enum st s = ST_OK;
     int D = input_cols(spec, n, classes);
     size_t each[4];
-    if (D > WIDEST)
-        return st_fail(ST_INPUT, "%s takes up to %d values at a cut, here are %d", spec->kind->name, WIDEST - (D - n),
-                       n);
+    if (D > NN_SIDE_MAX)
+        return st_fail(ST_INPUT, "%s takes up to %d values at a cut, here are %d", spec->kind->name,
+                       NN_SIDE_MAX - (D - n), n);
     *floats = ((size_t)ring + 1) * (size_t)batch * (size_t)D + mx_ridge_work(D, n) + 2 * (size_t)batch;
     TRY(mx_ridge_scratch(mx, D, n, &each[0]));
     TRY(mx_gemm_scratch(mx, true, false, D, D, batch, &each[1]));
@@ -206,7 +205,7 @@ out:
     return s;
 }
 
-/* The defaults were chosen on nets and samples that no figure is told of (docs/decoupled.md). */
+/* The defaults were chosen on samples that were held out: docs/decoupled.md. */
 #define RIDGE                                                                                                        \
     {.key = "ridge", .help = "ridge, in mean squares of h", .least = 1e-6, .most = 1e6, .otherwise = 0.01}
 #define FORGET                                                                                                       \
@@ -215,10 +214,6 @@ out:
 #define EVERY                                                                                                        \
     {.key = "every", .help = "targets from one solution to the next; 0: as cost allows", .least = 0, .most = 1e6,    \
      .whole = true}
-#define P                                                                                                            \
-    {.key = "p", .help = "probability that a step updates the module", .least = 0, .most = 1, .otherwise = 1}
-#define LAMBDA                                                                                                       \
-    {.key = "lambda", .help = "share of the true gradient; above 0 the module waits for it", .least = 0, .most = 1}
 
 const struct sg_kind sg_csg_ls = {
     .name = "csg",
@@ -231,8 +226,8 @@ const struct sg_kind sg_csg_ls = {
                  .otherwise = 1, .whole = true},
                 {.key = "lr", .help = "rate of that classifier", .least = 1e-12, .most = 10, .otherwise = 1e-3,
                  .needs = "error"},
-                P,
-                LAMBDA},
+                OPTION_P,
+                OPTION_LAMBDA},
     .targets = true,
     .label_input = true,
     .solved = true,
@@ -249,7 +244,7 @@ const struct sg_kind sg_sg_ls = {
     .name = "sg",
     .solver = "ls",
     .help = "synthetic gradient from the activation alone (DNI), by least squares",
-    .options = {RIDGE, FORGET, EVERY, P, LAMBDA},
+    .options = {RIDGE, FORGET, EVERY, OPTION_P, OPTION_LAMBDA},
     .targets = true,
     .solved = true,
     .ops = {MX_LABEL_ROWS, MX_BLEND, MX_RIDGE},

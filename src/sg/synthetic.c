@@ -83,12 +83,7 @@ out:
 #define OPTIONS(depth)                                                                                               \
     {                                                                                                                \
         {.key = "hidden", .help = "hidden layers", .least = 0, .most = 4, .otherwise = (depth), .whole = true},      \
-        {.key = "width", .help = "of a hidden layer; 0: that of h", .least = 0, .most = 1 << 20, .whole = true,      \
-         .needs = "hidden"},                                                                                         \
-        {.key = "lr", .help = "rate of the SG module", .least = 1e-12, .most = 10, .otherwise = 1e-3},               \
-        {.key = "p", .help = "probability that a step updates the module", .least = 0, .most = 1, .otherwise = 1},   \
-        {.key = "lambda", .help = "share of the true gradient; above 0 the module waits for it", .least = 0,         \
-         .most = 1},                                                                                                 \
+        OPTION_WIDTH, OPTION_LR("the SG module"), OPTION_P, OPTION_LAMBDA                                            \
     }
 
 const struct sg_kind sg_csg_adam = {

@@ -67,6 +67,16 @@ void sources_put(const char *name, const char *text)
     OK(file_write(path, text, strlen(text)));
 }
 
+void sources_copy(const char *name)
+{
+    char path[64], *text;
+    size_t len;
+    snprintf(path, sizeof path, "cl/%s", name);
+    OK(file_read(path, 1 << 16, &text, &len));
+    sources_put(name, text);
+    mem_free(text);
+}
+
 const char *sources_notes(void)
 {
     return notes.len ? notes.s : "";

@@ -14,6 +14,7 @@ int sources_device(void); /* its index */
 void sources_begin(void);
 void sources_end(void);
 void sources_put(const char *name, const char *text); /* a file of the folder */
+void sources_copy(const char *name); /* the program's own file of that name, as one of the folder */
 const char *sources_notes(void); /* since the test began, a line each; "" where there are none */
 
 #endif

@@ -21,19 +21,12 @@ static struct ocl_kernel *kernel[KERNELS];
 static int prepare(void **state)
 {
     (void)state;
-    static const char *const own[] = {"chain.cl", "chain_check.cl"};
-    char path[64], *source;
-    size_t len;
     setenv("CLUTCH_CHAIN", "on", 1);
     sources_begin();
     sources_put("common.cl", common_cl);
     sources_put("mix.cl", mix_cl);
-    for (size_t i = 0; i < COUNT_OF(own); i++) {
-        snprintf(path, sizeof path, "cl/%s", own[i]);
-        OK(file_read(path, SOURCE_MAX, &source, &len));
-        sources_put(own[i], source);
-        mem_free(source);
-    }
+    sources_copy("chain.cl");
+    sources_copy("chain_check.cl");
     return 0;
 }
 

@@ -7,21 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 500, SOURCE_MAX = 1 << 16 };
+enum { N = 500 };
 
 static int prepare(void **state)
 {
     (void)state;
-    static const char *const own[] = {"chain.cl", "chain_check.cl", "common.cl"};
     sources_begin();
-    for (size_t i = 0; i < COUNT_OF(own); i++) {
-        char path[32], *text;
-        size_t len;
-        snprintf(path, sizeof path, "cl/%s", own[i]);
-        OK(file_read(path, SOURCE_MAX, &text, &len));
-        sources_put(own[i], text);
-        mem_free(text);
-    }
+    sources_copy("chain.cl");
+    sources_copy("chain_check.cl");
+    sources_copy("common.cl");
     return 0;
 }
 

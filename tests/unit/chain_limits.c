@@ -11,7 +11,7 @@
 
 /* CHAIN_*_MAX of src/ocl/inside.h; words: WORDS_MAX of src/ocl/chain.c less the one that counts the kernels. */
 enum { OPS = 256, KINDS = 48, BUFS = 64, WORDS = 8191 };
-enum { WORDS_BEFORE = 5, WORDS_MOST = 244, N = 64, SOURCE_MAX = 1 << 16 };
+enum { WORDS_BEFORE = 5, WORDS_MOST = 244, N = 64 };
 
 /* What is in buffers becomes other numbers, by all that was done before. Each has a file, of which few are compiled. */
 static const char one_cl[] =
@@ -50,16 +50,10 @@ static struct ocl_buf *buf[BUFS + 4];
 static int prepare(void **state)
 {
     (void)state;
-    static const char *const own[] = {"chain.cl", "chain_check.cl", "common.cl"};
     sources_begin();
-    for (size_t i = 0; i < COUNT_OF(own); i++) {
-        char path[32], *text;
-        size_t len;
-        snprintf(path, sizeof path, "cl/%s", own[i]);
-        OK(file_read(path, SOURCE_MAX, &text, &len));
-        sources_put(own[i], text);
-        mem_free(text);
-    }
+    sources_copy("chain.cl");
+    sources_copy("chain_check.cl");
+    sources_copy("common.cl");
     sources_put("one.cl", one_cl);
     sources_put("four.cl", four_cl);
     sources_put("words.cl", words_cl);

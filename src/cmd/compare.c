@@ -131,6 +131,8 @@ static enum st run_seed(const struct compare *c, struct compare_row *r, int seed
         rates[i] = (double)(e.step / (uint64_t)e.epoch) / e.seconds;
         r->modules = e.modules;
         memcpy(r->last, e.module, sizeof r->last);
+        for (int k = 0; k < e.modules; k++)
+            r->updates[k] = (i > 0 ? r->updates[k] : 0) + e.module[k].updates;
     }
     r->steps_per_second[seed] = median(rates, o.epochs);
 out:

@@ -17,6 +17,7 @@ struct compare_row {
     double steps_per_second[COMPARE_SEEDS_MAX]; /* the median epoch's */
     int modules;
     struct train_module_epoch last[PLAN_MODULES_MAX]; /* of the last seed's last epoch */
+    uint64_t updates[PLAN_MODULES_MAX]; /* of the last seed, in all epochs */
 };
 
 struct compare {

@@ -185,14 +185,20 @@ static json_t *curve(const struct compare_row *r, const double *v)
     return all;
 }
 
-static json_t *modules_json(const struct compare_row *r)
+static json_t *modules_json(const struct compare *c, const struct compare_row *r)
 {
     json_t *all = json_array();
+    struct sg_spec spec[PLAN_MODULES_MAX];
+    const struct nn_net *net = r->words ? c->net : c->joined;
+    if (r->words && train_couplings(net, r->words, spec) != ST_OK) /* it trained with them */
+        return all;
     for (int k = 0; k < r->modules; k++) {
         const struct train_module_epoch *m = &r->last[k];
-        json_push(&all, json_pack("{s:o, s:f, s:f, s:f, s:f, s:f}", "busy", number(m->busy), "stale_steps",
+        json_push(&all, json_pack("{s:o, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "busy", number(m->busy), "stale_steps",
                                   m->stale_steps, "wait_input", m->wait_input, "wait_space", m->wait_space,
-                                  "wait_gradient", m->wait_gradient, "late", m->late));
+                                  "wait_gradient", m->wait_gradient, "late", m->late, "updates",
+                                  (json_int_t)r->updates[k], "macs",
+                                  (json_int_t)module_macs(net, spec, k, c->options.batch)));
     }
     return all;
 }
@@ -203,7 +209,7 @@ static json_t *row_json(const struct compare *c, const struct compare_row *r)
                      "steps_per_second", mean_rate(r), "x_locked", mean_rate(r) / mean_rate(locked_row(c)), "x_single",
                      mean_rate(r) / mean_rate(&c->row[0]), "seconds_to_target", number(seconds_to(r, target_of(c))),
                      "accuracy", mean_final(r), "accuracy_spread", number(spread_final(r)), "accuracy_by_seed",
-                     curve(r, r->accuracy), "seconds_by_seed", curve(r, r->seconds), "modules", modules_json(r));
+                     curve(r, r->accuracy), "seconds_by_seed", curve(r, r->seconds), "modules", modules_json(c, r));
 }
 
 static json_t *place_json(const struct compare *c, int k)

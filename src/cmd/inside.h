@@ -125,6 +125,9 @@ MUST_USE enum st net_names(struct arena *arena, char ***names, size_t *n);
 
 /* Couplings as train_couplings() tells them; in a net without cuts, out[0] is what its cuts would be. */
 MUST_USE enum st couplings_of(const struct nn_net *net, const char *words, struct sg_spec out[PLAN_MODULES_MAX]);
+/* Multiply-accumulates of one sample that a training step of `batch` samples costs module k, with its coupling and on
+ * average where the module skips updates. spec: as couplings_of() gives them. */
+uint64_t module_macs(const struct nn_net *net, const struct sg_spec *spec, int k, int batch);
 /* What a coupling would cost at each place for a cut. spec: as couplings_of() gives them. */
 void couplings_cost(const struct nn_net *net, const struct sg_spec *spec, struct plan_costs *costs);
 

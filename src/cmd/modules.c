@@ -11,6 +11,27 @@ enum st couplings_of(const struct nn_net *net, const char *words, struct sg_spec
     return st_context(sg_spec_parse(words ? words : "", &out[0]), "--couple");
 }
 
+uint64_t module_macs(const struct nn_net *net, const struct sg_spec *spec, int k, int batch)
+{
+    const struct nn_section *s = &net->section[k];
+    const struct nn_layer *layer = &net->layer[s->first], *above = layer + s->count;
+    bool top = k + 1 == net->section_count;
+    uint64_t forward = 0;
+    for (const struct nn_layer *l = layer; l < above; l++)
+        forward += l->macs;
+    /* weights' gradients, and inputs', of which the lowest is wanted only where someone below does */
+    uint64_t backward = 2 * forward - (k > 0 && sg_wants_targets(&spec[k - 1]) ? 0 : layer->macs);
+    if (top)
+        return forward + backward;
+    double updated = sg_frozen(&spec[k]) ? 0 : sg_update_probability(&spec[k]);
+    /* a coupling works where it guesses; one that learns from targets, as often as the module above sends one */
+    double works = updated;
+    if (sg_wants_targets(&spec[k]))
+        works = k + 2 == net->section_count ? 1 : sg_update_probability(&spec[k + 1]);
+    uint64_t coupling = sg_macs(&spec[k], nn_size(above->in), net->classes, batch);
+    return forward + (uint64_t)(updated * (double)backward + works * (double)coupling);
+}
+
 void couplings_cost(const struct nn_net *net, const struct sg_spec *spec, struct plan_costs *costs)
 {
     for (int i = 1, k = 0; i < net->layer_count; i++) {

@@ -53,7 +53,7 @@ device', None, 1), ('csg solver=adam hidden=1', 'csg solver=adam hidden=1', 2), 
     [ "$(json '{" ".join(sorted(r)) for r in d[0]["rows"]}' <c.json)" = "{'accuracy accuracy_by_seed accuracy_spread \
 coupling modules name seconds_by_seed seconds_to_target steps_per_second x_locked x_single'}" ]
     [ "$(json '{" ".join(sorted(m)) for r in d[0]["rows"] for m in r["modules"]}' <c.json)" = \
-        "{'busy late stale_steps wait_gradient wait_input wait_space'}" ]
+        "{'busy late macs stale_steps updates wait_gradient wait_input wait_space'}" ]
     [ "$(json '{(len(r[k]), len(one)) for r in d[0]["rows"] for k in ("accuracy_by_seed", "seconds_by_seed")
         for one in r[k]}' <c.json)" = '{(2, 3)}' ]
     [ "$(json 'all(0 < one[0] < one[1] < one[2]
@@ -73,6 +73,20 @@ coupling modules name seconds_by_seed seconds_to_target steps_per_second x_locke
         --validation 64 --out run --json
     [ "$(json '[e["validation_accuracy"] for e in d]' <<<"$output")" = \
         "$(json 'd[0]["rows"][0]["accuracy_by_seed"][0]' <c.json)" ]
+}
+
+@test "JSON tells what a step costs each module in multiply-accumulates, and how often it was updated" {
+    good compare "$DEEP" "${SHORT[@]}" --epochs 2 --devices 0:0 --cuts 3,6 --on 0,0,0 --json \
+        --couplings 'exact,none,local p=0.5,csg solver=adam p=0.5'
+    echo "$output" >c.json
+    # 12544, 256 and 160 forward; no gradient at an input where nobody below wants it; a coupling that learns does so
+    # as often as the module above sends it a target
+    [ "$(json '[[m["macs"] for m in r["modules"]] for r in d[0]["rows"]]' <c.json)" = '[[26336], [25088, 768, 480], '\
+'[12544, 256, 320], [19056, 624, 320], [19440, 1760, 480]]' ]
+    [ "$(json '[[m["updates"] for m in r["modules"]] for r in d[0]["rows"][:3]]' <c.json)" = \
+        '[[10], [10, 10, 10], [0, 0, 10]]' ]
+    [ "$(json '[all(0 < m["updates"] < 10 for m in r["modules"][:2]) for r in d[0]["rows"][3:]]' <c.json)" = \
+        '[True, True]' ]
 }
 
 @test "exact over modules learns what one device learns, and the control does not" {

@@ -8,6 +8,7 @@
 
 static enum st add_row(struct compare *c, const char *name, const char *words)
 {
+    enum st s = ST_OK;
     struct compare_row *r = &c->row[c->rows];
     size_t n = (size_t)c->seeds * (size_t)c->options.epochs;
     if (c->rows == COMPARE_ROWS_MAX)
@@ -15,8 +16,21 @@ static enum st add_row(struct compare *c, const char *name, const char *words)
     *r = (struct compare_row){.words = words, .seeds = c->seeds, .epochs = c->options.epochs};
     snprintf(r->name, sizeof r->name, "%s", name);
     c->rows++;
-    enum st s = NEW(r->seconds, n);
-    return s != ST_OK ? s : NEW(r->accuracy, n);
+    TRY(NEW(r->seconds, n));
+    TRY(NEW(r->accuracy, n));
+    TRY(NEW(r->loss, n));
+    TRY(NEW(r->train_loss, n));
+out:
+    return s;
+}
+
+static void free_row(struct compare_row *r)
+{
+    mem_free(r->seconds);
+    mem_free(r->accuracy);
+    mem_free(r->loss);
+    mem_free(r->train_loss);
+    mem_free(r->part);
 }
 
 /* Couplings, separated by commas: a row each. */
@@ -111,6 +125,39 @@ static enum st open_row(const struct compare *c, const struct compare_row *r, co
     return s != ST_OK ? s : modules_train(&where, c->net, o, c->set, &c->scaling, NULL, out);
 }
 
+/* Room for what its modules will do; how many they are is known once it is open. */
+static enum st know_modules(struct compare_row *r, const struct train *t)
+{
+    if (r->part)
+        return ST_OK;
+    r->modules = train_module_count(t);
+    return NEW(r->part, (size_t)r->seeds * (size_t)r->epochs * (size_t)r->modules);
+}
+
+/* An epoch, and what it left; the probe of gradients takes nothing from the time of training. */
+static enum st run_epoch(const struct compare *c, struct compare_row *r, struct train *t, int seed,
+                         struct train_epoch *e)
+{
+    enum st s = ST_OK;
+    struct train_result held;
+    struct train_alignment cut[PLAN_MODULES_MAX];
+    TRY(train_epoch_run(t, NULL, e));
+    TRY(train_evaluate(t, c->validation ? TRAIN_VALIDATION : TRAIN_TEST, &held));
+    TRY(train_probe(t, cut));
+    int i = seed * r->epochs + e->epoch - 1;
+    r->accuracy[i] = held.accuracy;
+    r->loss[i] = held.loss;
+    r->train_loss[i] = e->train.loss;
+    for (int k = 0; k < r->modules; k++) {
+        struct compare_part *part = &r->part[(size_t)i * (size_t)r->modules + (size_t)k];
+        part->did = e->module[k];
+        if (k + 1 < r->modules)
+            part->cut = cut[k];
+    }
+out:
+    return s;
+}
+
 static enum st run_seed(const struct compare *c, struct compare_row *r, int seed)
 {
     enum st s = ST_OK;
@@ -119,20 +166,14 @@ static enum st run_seed(const struct compare *c, struct compare_row *r, int seed
     double rates[COMPARE_EPOCHS_MAX], seconds = 0;
     o.seed = (uint64_t)c->seed[seed];
     TRY(open_row(c, r, &o, &t));
+    TRY(know_modules(r, t));
     TRY(train_init(t));
     for (int i = 0; i < o.epochs; i++) {
         struct train_epoch e;
-        struct train_result held;
-        TRY(train_epoch_run(t, NULL, &e));
-        TRY(train_evaluate(t, c->validation ? TRAIN_VALIDATION : TRAIN_TEST, &held));
+        TRY(run_epoch(c, r, t, seed, &e));
         seconds += e.seconds;
         r->seconds[seed * r->epochs + i] = seconds;
-        r->accuracy[seed * r->epochs + i] = held.accuracy;
         rates[i] = (double)(e.step / (uint64_t)e.epoch) / e.seconds;
-        r->modules = e.modules;
-        memcpy(r->last, e.module, sizeof r->last);
-        for (int k = 0; k < e.modules; k++)
-            r->updates[k] = (i > 0 ? r->updates[k] : 0) + e.module[k].updates;
     }
     r->steps_per_second[seed] = median(rates, o.epochs);
 out:
@@ -216,10 +257,8 @@ out:
 /* In a net without cuts there is nothing to couple. */
 static void drop_couplings(struct compare *c)
 {
-    for (; c->rows > 1; c->rows--) {
-        mem_free(c->row[c->rows - 1].seconds);
-        mem_free(c->row[c->rows - 1].accuracy);
-    }
+    for (; c->rows > 1; c->rows--)
+        free_row(&c->row[c->rows - 1]);
 }
 
 static enum st compare(struct compare *c)
@@ -250,10 +289,8 @@ out:
 
 static void close_compare(struct compare *c)
 {
-    for (int i = 0; i < c->rows; i++) {
-        mem_free(c->row[i].seconds);
-        mem_free(c->row[i].accuracy);
-    }
+    for (int i = 0; i < c->rows; i++)
+        free_row(&c->row[i]);
     devices_close(&c->whole);
     modules_close(&c->where);
     data_free(c->set);

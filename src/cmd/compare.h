@@ -6,6 +6,12 @@
 
 enum { COMPARE_ROWS_MAX = 16, COMPARE_SEEDS_MAX = 16, COMPARE_EPOCHS_MAX = 1000 };
 
+/* One module in one epoch. */
+struct compare_part {
+    struct train_module_epoch did;
+    struct train_alignment cut; /* of the gradient at the cut above it, as the epoch left it; of the last module none */
+};
+
 /* One way to train, over all seeds. */
 struct compare_row {
     char name[128];     /* "exact, one device", "csg hidden=1" */
@@ -13,11 +19,11 @@ struct compare_row {
     int seeds, epochs;
     /* (seeds, epochs) */
     double *seconds;    /* of training, since the start */
-    double *accuracy;   /* on the test set */
+    double *accuracy, *loss; /* on the test set */
+    double *train_loss;
     double steps_per_second[COMPARE_SEEDS_MAX]; /* the median epoch's */
-    int modules;
-    struct train_module_epoch last[PLAN_MODULES_MAX]; /* of the last seed's last epoch */
-    uint64_t updates[PLAN_MODULES_MAX]; /* of the last seed, in all epochs */
+    int modules;               /* 0 until it runs */
+    struct compare_part *part; /* (seeds, epochs, modules) */
 };
 
 struct compare {
@@ -40,6 +46,11 @@ struct compare {
     struct compare_row row[COMPARE_ROWS_MAX];
     int rows;
 };
+
+static inline const struct compare_part *compare_part(const struct compare_row *r, int seed, int epoch, int module)
+{
+    return &r->part[((size_t)seed * (size_t)r->epochs + (size_t)epoch) * (size_t)r->modules + (size_t)module];
+}
 
 /* The table, or JSON. */
 MUST_USE enum st compare_show(const struct compare *c);

@@ -17,16 +17,21 @@ SHORT=(--data digits --limit 320 --batch 64) # 5 steps an epoch
     for name in "${rows[@]}"; do
         grep -qE "^  $name +seed 1 +[0-9.]+ steps/s   accuracy 0\.[0-9]{4} after [0-9.]+ s of training$" <<<"$output"
     done
-    grep -qE '^ +steps/s  x locked  x single to [0-9.]+ %   final % +busy % of each module/steps late$' <<<"$output"
+    grep -qE '^ +steps/s x locked x single +to [0-9.]+ % final %  cosine       busy % of modules/steps late$' \
+        <<<"$output"
     for name in "${rows[@]}"; do
-        grep -qE "^$name +[0-9.]+ +[0-9.]+ +[0-9.]+ +([0-9.]+ s|-) +[0-9.]+ +[0-9]+" <<<"$output"
+        grep -qE "^$name +[0-9.]+ +[0-9.]+ +[0-9.]+ +([0-9.]+ s|-) +[0-9.]+  (-?[01]\.[0-9]{2}|-) +[0-9]+" <<<"$output"
     done
+    [ "$(sed -n '/^ .* final %/,/^none/p' <<<"$output" | awk 'length > 119')" = '' ]
+    grep -qE '^exact .* 1\.00 +[0-9]+ [0-9]+$' <<<"$output" # the true gradient, and one cut: no least
+    grep -qE '^(exact, one device|none) .*  - +[0-9]+' <<<"$output"
     grep -qE '^exact +[0-9.]+ +1\.00 ' <<<"$output"
     grep -qE '^exact, one device +[0-9.]+ +[0-9.]+ +1\.00 ' <<<"$output"
     grep -qE '^(csg|sg) .* [0-9]+/[0-9.]+ [0-9]+$' <<<"$output" # only those two learn from targets
     ! grep -qE '^(exact|local|predsim|none) .*/' <<<"$(grep -v seed <<<"$output")"
     grep -q '^x locked: over exact; decoupling these modules can give [12]\.[0-9][0-9] at most' <<<"$output"
-    [[ ${lines[-1]} == 'Times are of training alone. Accuracy: mean of what the last epoch leaves.' ]]
+    [[ ${lines[-2]} == 'Times are of training alone. Accuracy: mean of what the last epoch leaves.' ]]
+    [ "${lines[-1]}" = 'Cosine: of the gradient at the cut with the true one, after the last epoch.' ]
     [ -z "$(ls -A)" ] # no run folder
 }
 
@@ -51,11 +56,16 @@ device', None, 1), ('csg solver=adam hidden=1', 'csg solver=adam hidden=1', 2), 
 'exact micro=2', 2), ('none', \
 'none', 2)]" ]
     [ "$(json '{" ".join(sorted(r)) for r in d[0]["rows"]}' <c.json)" = "{'accuracy accuracy_by_seed accuracy_spread \
-coupling modules name seconds_by_seed seconds_to_target steps_per_second x_locked x_single'}" ]
+busy_by_seed cosine_by_seed coupling loss_by_seed modules name norm_ratio_by_seed seconds_by_seed seconds_to_target \
+stale_steps_by_seed steps_per_second train_loss_by_seed updates_by_seed x_locked x_single'}" ]
     [ "$(json '{" ".join(sorted(m)) for r in d[0]["rows"] for m in r["modules"]}' <c.json)" = \
-        "{'busy late macs stale_steps updates wait_gradient wait_input wait_space'}" ]
-    [ "$(json '{(len(r[k]), len(one)) for r in d[0]["rows"] for k in ("accuracy_by_seed", "seconds_by_seed")
+        "{'busy late macs stale_steps trained_layers updates wait_gradient wait_input wait_space'}" ]
+    [ "$(json '{(len(r[k]), len(one)) for r in d[0]["rows"] for k in r if k.endswith("_by_seed")
         for one in r[k]}' <c.json)" = '{(2, 3)}' ]
+    # of each epoch's modules; of its cuts
+    [ "$(json '{(k, len(r["modules"]) - len(e)) for r in d[0]["rows"] for k in r if k.endswith("_by_seed")
+        for one in r[k] for e in one if isinstance(e, list)} == {("busy_by_seed", 0), ("stale_steps_by_seed", 0),
+        ("updates_by_seed", 0), ("cosine_by_seed", 1), ("norm_ratio_by_seed", 1)}' <c.json)" = True ]
     [ "$(json 'all(0 < one[0] < one[1] < one[2]
         for r in d[0]["rows"] for one in r["seconds_by_seed"])' <c.json)" = True ]
     [ "$(json 'all(abs(r["accuracy"] - sum(one[2] for one in r["accuracy_by_seed"]) / 2) < 1e-6 and
@@ -71,8 +81,8 @@ coupling modules name seconds_by_seed seconds_to_target steps_per_second x_locke
     # seed 3 as train has it
     good train "$DEEP" "${SHORT[@]}" --epochs 3 --devices 0:0 --seed 3 --lr 0.01 --optimizer sgd --schedule none \
         --validation 64 --out run --json
-    [ "$(json '[e["validation_accuracy"] for e in d]' <<<"$output")" = \
-        "$(json 'd[0]["rows"][0]["accuracy_by_seed"][0]' <c.json)" ]
+    [ "$(json '[[e[k] for e in d] for k in ("validation_accuracy", "validation_loss", "train_loss")]' <<<"$output")" = \
+        "$(json '[d[0]["rows"][0][k + "_by_seed"][0] for k in ("accuracy", "loss", "train_loss")]' <c.json)" ]
 }
 
 @test "JSON tells what a step costs each module in multiply-accumulates, and how often it was updated" {
@@ -99,13 +109,46 @@ coupling modules name seconds_by_seed seconds_to_target steps_per_second x_locke
     [ "$(json 'd[0]["accuracy_of"], d[0]["rows"][1]["accuracy_spread"]' <c.json)" = "('test', None)" ]
 }
 
+@test "JSON tells of each epoch how good gradients were, and what was done" {
+    # modules of 784 x 16, 16 x 16 and 16 x 10 weights; 320 samples are 5 steps an epoch
+    good compare 'input 1x28x28; dense 16; relu; cut; dense 16; relu; cut; dense 10; loss softmax' "${SHORT[@]}" \
+        --epochs 2 --devices virtual:3@1 --couplings 'exact,csg solver=adam,local p=0.5,none' --json
+    echo "$output" >c.json
+    [ "$(json '[r["cosine_by_seed"] for r in d[0]["rows"]][1]' <c.json)" = '[[[1.0, 1.0], [1.0, 1.0]]]' ]
+    [ "$(json '[r["norm_ratio_by_seed"] for r in d[0]["rows"]][1]' <c.json)" = '[[[1.0, 1.0], [1.0, 1.0]]]' ]
+    [ "$(json '[r["cosine_by_seed"] for r in d[0]["rows"]][4]' <c.json)" = '[[[None, None], [None, None]]]' ]
+    [ "$(json 'all(-1 <= v <= 1 and v not in (0, 1) for e in d[0]["rows"][3]["cosine_by_seed"][0] for v in e)' \
+        <c.json)" = True ]
+    [ "$(json 'all(v > 0 and v != 1 for e in d[0]["rows"][3]["norm_ratio_by_seed"][0] for v in e)' <c.json)" = True ]
+    [ "$(json 'len({v for e in d[0]["rows"][3]["cosine_by_seed"][0] for v in e})' <c.json)" = 4 ]
+    [ "$(json '[d[0]["rows"][i]["updates_by_seed"][0] for i in (0, 1, 2, 4)]' <c.json)" = \
+        '[[[5], [5]], [[5, 5, 5], [5, 5, 5]], [[5, 5, 5], [5, 5, 5]], [[0, 0, 5], [0, 0, 5]]]' ]
+    [ "$(json '(lambda p: 0 < sum(a + b for a, b, c in p) < 20 and {c for a, b, c in p} == {5})(
+        d[0]["rows"][3]["updates_by_seed"][0])' <c.json)" = True ]
+    [ "$(json 'all(m["stale_steps"] == r["stale_steps_by_seed"][-1][-1][k] and m["busy"] == r["busy_by_seed"][-1][-1][k]
+        for r in d[0]["rows"] for k, m in enumerate(r["modules"]))' <c.json)" = True ]
+    [ "$(json '[[m["trained_layers"] for m in r["modules"]] for r in d[0]["rows"]][:2]' <c.json)" = '[[3], [1, 1, 1]]' ]
+}
+
 @test "seeds have a line each, and their spread is told" {
     good compare "$DEEP" "${SHORT[@]}" --epochs 1 --devices virtual:2@1 --modules 2 --couplings csg --seeds 1,2
     [[ ${lines[0]} == *', 1 epoch, seeds 1,2; '* ]]
     [ "$(grep -cE '^  (exact, one device|csg) +seed [12] ' <<<"$output")" = 4 ]
     grep -qE '^csg .* \+-[0-9.]+ ' <<<"$output"
     [[ $output == *'x locked: over exact, one device; '* ]]
-    [[ ${lines[-1]} == *'Accuracy: mean and standard deviation over seeds of what the last epoch leaves.' ]]
+    [[ ${lines[-2]} == *'Accuracy: mean and standard deviation over seeds of what the last epoch leaves.' ]]
+    [ "${lines[-1]}" = 'Cosine: of the gradient at the cut with the true one, after the last epoch; mean over seeds.' ]
+}
+
+@test "cosines are means over seeds and cuts, with the least" {
+    local net='input 1x28x28; dense 16; relu; cut; dense 16; relu; cut; dense 10; loss softmax'
+    good compare "$net" "${SHORT[@]}" --epochs 3 --devices virtual:3@1 --couplings local --seeds 3,5
+    [ "${lines[-1]}" = 'Cosine: of the gradient at a cut with the true one, after the last epoch; mean over the cuts '\
+'(and the least); mean over seeds.' ]
+    local shown="$(sed -nE 's/^local .* (-?[0-9.]+ \(-?[0-9.]+\)) .*/\1/p' <<<"$output")"
+    good compare "$net" "${SHORT[@]}" --epochs 3 --devices virtual:3@1 --couplings local --seeds 3,5 --json
+    [ "$shown" = "$(json '(lambda cut: "%.2f (%.2f)" % (sum(cut) / 2, min(cut)))([sum(one[2][k]
+        for one in d[0]["rows"][1]["cosine_by_seed"]) / 2 for k in (0, 1)])' <<<"$output")" ]
 }
 
 @test "a net that stays whole has nothing to couple" {

@@ -362,9 +362,11 @@ static void test_probes_change_nothing(void **state)
             for (int epoch = 0; epoch < 3; epoch++) {
                 run_epochs(r[k]->train, 1);
                 struct numbers before = numbers_of(r[k], true);
+                double seconds = train_seconds(r[k]->train);
                 for (int j = 0; k == 1 && j < 1 + epoch; j++)
                     OK(train_probe(r[k]->train, a));
                 assert_true(same_numbers(before, numbers_of(r[k], true)));
+                assert_true(train_seconds(r[k]->train) == seconds);
             }
         }
         assert_true(same_numbers(numbers_of(r[0], true), numbers_of(r[1], true)));

@@ -8,7 +8,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORK = os.path.join(ROOT, "build", "bench")
-CLUTCH = os.path.join(ROOT, "build", "clutch")
+CLUTCH = os.environ.get("CLUTCH") or os.path.join(ROOT, "build", "clutch")
 
 
 class Problem(Exception):

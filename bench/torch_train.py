@@ -39,15 +39,16 @@ def read_data(folder, limit):
     return [((x.float() - mean) / deviation, y.flatten().long()) for x, y in sets]
 
 
-def make_net(sizes):
+def make_net(sizes, batchnorm):
     layers = []
-    for i in range(len(sizes) - 1):
-        layers += [nn.Linear(sizes[i], sizes[i + 1]), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+    for i in range(len(sizes) - 2):
+        layers += [nn.Linear(sizes[i], sizes[i + 1]), *([nn.BatchNorm1d(sizes[i + 1])] if batchnorm else []), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
-def make_step(net, adam, mode):
-    """A function (x, labels) -> mean loss of the batch before the step, on the device's side of the clock."""
+def make_step(net, adam, mode, steps):
+    """A function (x, labels) -> mean loss of the batch before the step, on the device's side of the clock. The rate
+    falls as a cosine to 0 in so many steps; 0: it stays."""
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, **ADAM[adam])
 
     def forward(x, labels):
@@ -56,18 +57,22 @@ def make_step(net, adam, mode):
     if mode != "eager":
         forward = torch.compile(forward)
     update = torch.compile(optimizer.step) if mode == "compile-all" else optimizer.step
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if steps else None
 
     def step(x, labels):
         optimizer.zero_grad(set_to_none=True)
         loss = forward(x, labels)
         loss.backward()
         update()
+        if schedule:
+            schedule.step()
         return loss.detach()
 
     return step
 
 
-def run_epoch(step, x, labels, batch):
+def run_epoch(net, step, x, labels, batch):
+    net.train()
     start = time.perf_counter()
     order = torch.randperm(len(x))
     losses = []
@@ -79,6 +84,7 @@ def run_epoch(step, x, labels, batch):
 
 
 def evaluate(net, x, labels):
+    net.eval()
     with torch.no_grad():
         logits = torch.cat([net(part) for part in x.split(1000)])
         loss = nn.functional.cross_entropy(logits, labels).item()
@@ -91,10 +97,11 @@ def main():
     torch.set_flush_denormal(True)  # numbers below 1e-38 are slow and mean nothing here
     (x, labels), test = read_data(o["data"], o["limit"])
     torch.manual_seed(o["seed"])
-    net = make_net(o["sizes"])
-    step = make_step(net, o["adam"], o["mode"])
+    net = make_net(o["sizes"], o.get("batchnorm", False))
+    steps = o["epochs"] * -(-len(x) // o["batch"]) if o.get("cosine") else 0
+    step = make_step(net, o["adam"], o["mode"], steps)
     for epoch in range(1, o["epochs"] + 1):
-        loss, seconds = run_epoch(step, x, labels, o["batch"])
+        loss, seconds = run_epoch(net, step, x, labels, o["batch"])
         row = {"epoch": epoch, "seconds": seconds, "train_loss": loss, "samples_per_second": len(x) / seconds}
         if o["evaluate"]:
             row["test_loss"], row["test_accuracy"] = evaluate(net, *test)

@@ -68,10 +68,10 @@ def torch_job(options, data="fashion-mnist", seed=1, **about):
 
 
 class Bench:
-    """Runs jobs, each once: what was measured is kept in build/bench/papers/raw, also when the bench is stopped."""
+    """Runs jobs and keeps what they gave, in build/bench/papers/raw, also when the bench is stopped."""
 
-    def __init__(self, device="0:0", mnist=None, fresh=False, raw=RAW):
-        self.device, self.mnist, self.fresh, self.raw = device, mnist, fresh, raw
+    def __init__(self, device="0:0", mnist=None, raw=RAW):
+        self.device, self.mnist, self.raw = device, mnist, raw
         self.pythons = []  # the one that has PyTorch, or None, once it was looked for
         self.facts = None
         self.known = {}
@@ -101,10 +101,7 @@ class Bench:
             return None
 
     def run(self, job):
-        """The same, running it where it did not, or where all is to be measured anew."""
-        kept = None if self.fresh else self.kept(job)
-        if kept:
-            return kept
+        """The same, running it now."""
         start = time.monotonic()
         lines = self.torch(job) if job.words[0] == "torch" else self.clutch(job)
         result = {"command": job.shown(), "about": self.about(), "seconds": time.monotonic() - start, "lines": lines}

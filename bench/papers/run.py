@@ -44,17 +44,17 @@ def read_options():
     p.add_argument("--no-pictures", action="store_true", help="CSV files and document alone")
     p.add_argument("--raw", metavar="DIR", default=RAW, help="where results of commands are kept "
                    "(build/bench/papers/raw)")
-    p.add_argument("--out", metavar="DIR", help="for CSV files and pictures (bench/results/papers), and, where given, "
-                   "results.md (docs)")
+    p.add_argument("--out", metavar="DIR", help="for CSV files, pictures and results.md (bench/results/papers, with "
+                   "which results.md goes to docs)")
     o = p.parse_args()
     for name in o.table:
         if name not in TABLES:
             p.error(f"unknown table '{name}'; known: {', '.join(TABLES)}")
     o.table = o.table or list(TABLES)
     o.mode = "quick" if o.quick else "full"
-    home = o.out or (os.path.join(HERE, "quick") if o.quick else None)
-    o.out = home or os.path.join(ROOT, "bench", "results", "papers")
-    o.document = os.path.join(home or os.path.join(ROOT, "docs"), "results.md")
+    ours = os.path.join(ROOT, "bench", "results", "papers")
+    o.out = os.path.abspath(o.out or (os.path.join(HERE, "quick") if o.quick else ours))
+    o.document = os.path.join(os.path.join(ROOT, "docs") if o.out == ours else o.out, "results.md")
     return o
 
 
@@ -66,10 +66,10 @@ def check_out(o, names):
 
 
 def measure(bench, o, name):
-    """Runs the jobs of a table; a job that fails is told, and left out."""
+    """Runs the jobs of a table that have not run yet, or, where asked, all; one that fails is told, and left out."""
     jobs = TABLES[name].jobs(o)
     for i, job in enumerate(jobs):
-        if bench.kept(job) and not bench.fresh:
+        if bench.kept(job) and not o.fresh:
             continue
         try:
             result = bench.run(job)
@@ -142,7 +142,7 @@ def document(o):
 
 def main():
     o = read_options()
-    o.bench = bench = Bench(o.device, o.mnist, o.fresh, o.raw)
+    o.bench = bench = Bench(o.device, o.mnist, o.raw)
     if o.list:
         for name in o.table:
             for job in TABLES[name].jobs(o):

@@ -175,9 +175,13 @@ def each_module(rows_, key):
 def over_seeds(each, outside):
     first = each[0]
     plain = ("layers", "setup", "coupling", "p", "program", "modules", "emulated", "batch", "samples", "epochs")
-    means = ("steps_per_second", "x_locked", "x_single", "bound_macs", "bound_measured", "accuracy")
+    medians = ("steps_per_second", "x_locked", "x_single")
+    means = ("bound_macs", "bound_measured", "accuracy")
     times = [f"seconds_to_{100 * target:.0f}" for target in ACCURACIES] + ["seconds_to_target"]
-    out = {**{key: first[key] for key in plain}, **{key: mean([row[key] for row in each]) for key in means}}
+    out = {**{key: first[key] for key in plain}, **{key: median([row[key] for row in each]) for key in medians}}
+    gains = [row["x_locked"] for row in each if row["x_locked"] is not None]
+    out["x_locked_least"], out["x_locked_most"] = min(gains, default=None), max(gains, default=None)
+    out.update({key: mean([row[key] for row in each]) for key in means})
     beside = [row["steps_per_second"] for row in outside if row["layers"] == first["layers"]]
     real = first["emulated"] == "no" and first["program"] == "clutch" and beside
     out["x_torch"] = out["steps_per_second"] / mean(beside) if real else None
@@ -353,7 +357,7 @@ steps only; a course project measured three times *slower* epochs (both *read* i
 {first['samples']} pictures of Fashion-MNIST, batch {first['batch']}, {first['epochs']} epochs ({steps} steps), Adam
 1e-3, cosine. A module a device, cut where the slowest is fastest. Emulated devices share the real one and keep time by
 the work that they do; one of slowness 2 takes twice as long for it. *x locked* is steps per second over `exact` on the
-same modules; *x single*, over one device alone (of halves: the whole CPU); *bound*, see below. `none` is a control
+same modules, the median of seeds; *x single*, over one device alone (of halves: the whole CPU); *bound*, see below. `none` is a control
 whose lower modules never learn."""
     parts = [claim, setup, "Steps per second over locked training:", gains_table(found)]
     for layers in sorted({int(row["layers"]) for row in found} & {3, 8, 16}):

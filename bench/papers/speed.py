@@ -357,8 +357,8 @@ steps only; a course project measured three times *slower* epochs (both *read* i
 {first['samples']} pictures of Fashion-MNIST, batch {first['batch']}, {first['epochs']} epochs ({steps} steps), Adam
 1e-3, cosine. A module a device, cut where the slowest is fastest. Emulated devices share the real one and keep time by
 the work that they do; one of slowness 2 takes twice as long for it. *x locked* is steps per second over `exact` on the
-same modules, the median of seeds; *x single*, over one device alone (of halves: the whole CPU); *bound*, see below. `none` is a control
-whose lower modules never learn."""
+same modules, the median of seeds; *x single*, over one device alone (of halves: the whole CPU); *bound*, see below.
+`none` is a control whose lower modules never learn."""
     parts = [claim, setup, "Steps per second over locked training:", gains_table(found)]
     for layers in sorted({int(row["layers"]) for row in found} & {3, 8, 16}):
         mine = [row for row in found if int(row["layers"]) == layers and row["coupling"] != TORCH]

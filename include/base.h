@@ -254,6 +254,11 @@ struct thread;
 /* Runs run(user) in a thread of its own. Caller joins. */
 MUST_USE enum st thread_start(void (*run)(void *user), void *user, struct thread **out);
 void thread_join(struct thread *t); /* waits for its end and frees; accepts NULL */
+/* From a thread of thread_start(): from now on what it computes is work of a device, in clock_device_ns(). */
+void thread_works_for_device(void);
+/* CPU time, in ns, of all threads that libraries have started and of those that called the above: what a device that is
+ * a CPU has worked. The main thread and all others started here are left out. Only differences mean something. */
+uint64_t clock_device_ns(void);
 
 /* A lock with a condition: who holds it may wait, which gives it up until somebody wakes all that wait. */
 struct monitor;

@@ -55,8 +55,8 @@ bool ocl_fits(const struct ocl_facts *f, uint64_t total, uint64_t largest);
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
-/* A device that is only acted: `number` of several that share a real one, each `slowness` times slower than it, with
- * links of such a latency and bandwidth between them. */
+/* A device that is only acted: `number` of several that share a real one, or a core of a CPU that can be split, each
+ * `slowness` times slower than that, with links of such a latency and bandwidth between them. */
 struct ocl_emulation {
     double slowness; /* 1 or more; 0: a real device */
     double latency_ns, bytes_per_ns; /* of a link; bandwidth 0: no limit */
@@ -75,7 +75,8 @@ struct ocl_pick {
  * best single device: the first GPU, else accelerator, else CPU. `*picks` (freed by the caller with mem_free) keeps the
  * order written and holds no device twice. ST_INPUT names the item and what is there.
  *
- * `virtual:N@S` means N emulated devices that share the first real one, each S times slower; `virtual:N@S1:...:SN`
+ * `virtual:N@S` means N emulated devices that share the first real one, each S times slower than it, or than one core
+ * of it where it is a CPU that can be split into cores; `virtual:N@S1:...:SN`
  * gives each its own slowness. `+latency=US` (microseconds) and `+bandwidth=MB` (megabytes a second) behind it describe
  * the links between them.
  */
@@ -142,29 +143,51 @@ void ocl_pinned_free(struct ocl_pinned *p); /* accepts NULL; nothing may use it 
 
 /* ---- emulated devices: for studying schedules where there are few real ones -------------------------------------- */
 
-struct ocl_emulator; /* a real device that emulated ones share, one at a time */
+/*
+ * A clock of its own for each device of a run, a discrete-event simulation: a piece of work is done on the real device,
+ * one piece at a time, and moves the clock of the device it is of by what it took there, times the slowness. Always the
+ * thread whose clock is furthest behind goes on, so what devices exchange comes in the order in which it would on
+ * devices of such speeds. Wall time plays no part: a busy machine changes nothing but how long one waits.
+ *
+ * What a piece takes: on a CPU its CPU time, shared out over the compute units; else the device's own time stamps of
+ * its launches, or, where it gives none, wall time. Compiling is left out.
+ */
+struct ocl_emulator;
 MUST_USE enum st ocl_emulator_open(struct ocl_emulator **out);
-void ocl_emulator_close(struct ocl_emulator *e); /* accepts NULL */
+void ocl_emulator_close(struct ocl_emulator *e); /* accepts NULL; nobody has joined any more */
+uint64_t ocl_emulator_now(struct ocl_emulator *e); /* the latest of all clocks; from any thread */
 
-/* One emulated device, used by one thread. */
+/* One device of an emulation, with the thread that uses it. */
 struct ocl_emulated {
-    struct ocl_emulator *shared; /* NULL: a real device, and the two functions below do nothing */
+    struct ocl_emulator *shared;  /* NULL: time is real, and the functions below do nothing */
     double slowness;
-    uint64_t ready_ns;            /* when what the next piece of work needs was there; its thread says so */
-    uint64_t free_ns;             /* when the last piece of work ended; at the start of a run: now */
-    uint64_t start_ns;            /* when it, or the one under way, began */
-    uint64_t entered_ns;          /* when the one under way began on the real device */
-    uint64_t compiling_ns, own_compiling_ns; /* ocl_compiling_ns() when it was asked for, and the thread's own then */
-    bool inside;                  /* one is under way */
-    uint64_t busy_ns, work_ns;    /* sums: of emulated time, of real time */
-    uint64_t late_ns;             /* by how much the real device, being shared, made emulated work end too late */
+    uint64_t now_ns;              /* its clock; moved by work, and by its thread, which has waited until then */
+    uint64_t start_ns;            /* when the last piece of work began; it ended now */
+    uint64_t busy_ns, work_ns;    /* sums: of emulated time, of time on the real device */
+    /* what follows is of emulate.c alone */
+    struct ocl_emulated *next;
+    struct monitor *mine;
+    bool waits, woken, stuck, has_turn;
+    uint64_t began_ns, compiling_ns;
 };
-/* Around a piece of work on a queue of that device, which begins when the device is free and the work ready: waits for
- * the real device, for the work to end, and until it would have ended on the slower one. */
-void ocl_emulate_begin(struct ocl_emulated *e);
-MUST_USE enum st ocl_emulate_end(struct ocl_emulated *e, struct ocl_queue *q); /* WAITS */
-/* After a failure: lets others use the real device, where this one holds it. */
-void ocl_emulate_drop(struct ocl_emulated *e);
+
+/* Caller closes, when it has left. */
+MUST_USE enum st ocl_emulated_open(struct ocl_emulator *shared, double slowness, struct ocl_emulated *e);
+void ocl_emulated_close(struct ocl_emulated *e);
+/* Takes part from now on, its clock at the latest of all. For all that are to, before the first of their threads runs,
+ * since those wait for the ones that are behind; and its end, which is also for threads that never ran. */
+void ocl_emulated_join(struct ocl_emulated *e);
+void ocl_emulated_leave(struct ocl_emulated *e);
+/* For its thread: returns when no other one's clock is behind; to call first, and whenever now_ns was moved. */
+void ocl_emulated_turn(struct ocl_emulated *e);
+/* For its thread: lets others go on until one of them wakes it, or has done so since the last time; may return early.
+ * False: nobody can go on, each waits for another. */
+MUST_USE bool ocl_emulated_wait(struct ocl_emulated *e);
+void ocl_emulated_wake(struct ocl_emulated *e); /* from any thread */
+
+/* Around a piece of work on a queue of the device; the second also takes a turn. */
+MUST_USE enum st ocl_emulate_begin(struct ocl_emulated *e, struct ocl_queue *q);
+MUST_USE enum st ocl_emulate_end(struct ocl_emulated *e, struct ocl_queue *q); /* WAITS for the work */
 
 /* ---- kernels ----------------------------------------------------------------------------------------------------- */
 
@@ -246,7 +269,7 @@ bool ocl_chain_open(const struct ocl_queue *q); /* whether launches are gathered
  * Never goes back. Any thread may ask.
  */
 uint64_t ocl_compiling_ns(void);
-uint64_t ocl_compiling_own_ns(void); /* of the calling thread alone, when it is not compiling */
+uint64_t ocl_compiling_device_ns(void); /* clock_device_ns() that the calling thread has spent so; not while it is */
 /* Around what makes a library compile (mx/clblast.c). May be nested. */
 void ocl_compiling_begin(void);
 void ocl_compiling_end(void);

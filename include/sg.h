@@ -103,7 +103,7 @@ struct sg_message {
     int rows;         /* 0: there is nothing of this step, and the receiver need not wait for it */
     float *data;      /* (rows, n) */
     uint32_t *labels; /* (rows); NULL in a mailbox without */
-    uint64_t ready_ns; /* when it is there: later than it was sent where an emulated link takes time */
+    uint64_t ready_ns; /* when it is there: later than it was sent where an emulated link takes time; or free again */
 };
 
 struct sg_link {
@@ -122,12 +122,13 @@ struct sg_mailbox;
 MUST_USE enum st sg_mailbox_open(struct ocl_queue *sender, int capacity, int rows, int n, bool labels,
                                  struct sg_link link, struct sg_mailbox **out);
 void sg_mailbox_close(struct sg_mailbox *m); /* accepts NULL */
+/* Before its first use: the threads at its ends go by the clocks of these emulated devices, of one emulator. */
+void sg_mailbox_emulate(struct sg_mailbox *m, struct ocl_emulated *from, struct ocl_emulated *to);
 
 /* The sender: the next free message, to be filled and then sent, in order; *out is NULL where all are in use and `wait`
  * is false. With `wait` it blocks until one is free. ST_STOPPED once the mailbox was stopped. */
 MUST_USE enum st sg_mailbox_claim(struct sg_mailbox *m, bool wait, struct sg_message **out);
-/* `now_ns`: when the emulated sender was done, or 0 for now. */
-void sg_mailbox_send(struct sg_mailbox *m, struct sg_message *message, uint64_t now_ns);
+void sg_mailbox_send(struct sg_mailbox *m, struct sg_message *message);
 /* The receiver: the oldest message sent, which stays its own until it is released, in order. As claim. A message whose
  * ready_ns is to come counts as there only with `wait`, and is returned at that time. */
 MUST_USE enum st sg_mailbox_take(struct sg_mailbox *m, bool wait, struct sg_message **out);

@@ -121,19 +121,19 @@ struct train_epoch {
     int epoch;          /* from 1 */
     bool whole;         /* false: a pause ended the call within the epoch, of which this is the part so far */
     uint64_t step;      /* since the start of training */
-    double seconds;     /* of training; evaluation, compiling and whatever stands between two calls not counted */
+    double seconds;     /* of training; evaluation, compiling and whatever stands between two calls not counted. With
+                           emulated devices all times are those of the emulation */
     double rate;        /* learning rate of the last step */
     struct train_result train;
     int modules;
     struct train_module_epoch {
-        double busy;        /* share of wall time the device computed for it, from timed steps; NAN: not known */
+        double busy;        /* share of time that the device computed for it, from timed steps; NAN: not known */
         double stale_steps; /* mean of how many steps late targets came; 0 where none come */
         uint64_t stale_most;
         uint64_t updates, targets; /* of the module; targets learned from */
-        /* shares of wall time that its thread waited: for the module below, for the one above to take what it has,
+        /* shares of time that its thread waited: for the module below, for the one above to take what it has,
          * for the gradient it needs */
         double wait_input, wait_space, wait_gradient;
-        double late;        /* emulated devices: share of wall time by which they were late, 0 where emulation held */
     } module[PLAN_MODULES_MAX];
 };
 

@@ -10,18 +10,82 @@ struct thread {
     pthread_t id;
     void (*run)(void *user);
     void *user;
+    struct thread *next; /* of those running; this and the rest: under `running` */
+    clockid_t clock;     /* its CPU time */
+    bool works_for_device;
 };
+
+static struct {
+    pthread_mutex_t lock;
+    struct thread *first;
+    uint64_t ended_ns; /* CPU time of threads that have ended and did not work for a device */
+    bool has_main;
+    clockid_t main;
+} running = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static _Thread_local struct thread *self; /* NULL: the main thread, or one that a library started */
 
 struct monitor {
     pthread_mutex_t lock;
     pthread_cond_t changed;
 };
 
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec t = {0};
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static void *start(void *arg)
 {
-    struct thread *t = arg;
+    struct thread *t = arg, **at = &running.first;
+    self = t;
+    pthread_mutex_lock(&running.lock);
+    if (pthread_getcpuclockid(pthread_self(), &t->clock) == 0) {
+        t->next = running.first;
+        running.first = t;
+    }
+    pthread_mutex_unlock(&running.lock);
     t->run(t->user);
+    pthread_mutex_lock(&running.lock);
+    while (*at && *at != t)
+        at = &(*at)->next;
+    if (*at) {
+        *at = t->next;
+        running.ended_ns += t->works_for_device ? 0 : read_clock(t->clock);
+    }
+    pthread_mutex_unlock(&running.lock);
     return NULL;
+}
+
+/* Whoever starts the first thread and was not started here is the main one. */
+static void note_main(void)
+{
+    pthread_mutex_lock(&running.lock);
+    if (!self && !running.has_main)
+        running.has_main = pthread_getcpuclockid(pthread_self(), &running.main) == 0;
+    pthread_mutex_unlock(&running.lock);
+}
+
+void thread_works_for_device(void)
+{
+    pthread_mutex_lock(&running.lock);
+    if (self)
+        self->works_for_device = true;
+    pthread_mutex_unlock(&running.lock);
+}
+
+uint64_t clock_device_ns(void)
+{
+    pthread_mutex_lock(&running.lock);
+    uint64_t ns = read_clock(CLOCK_PROCESS_CPUTIME_ID), others = running.ended_ns;
+    if (running.has_main)
+        others += read_clock(running.main);
+    for (const struct thread *t = running.first; t; t = t->next)
+        others += t->works_for_device ? 0 : read_clock(t->clock);
+    pthread_mutex_unlock(&running.lock);
+    return ns > others ? ns - others : 0;
 }
 
 enum st thread_start(void (*run)(void *user), void *user, struct thread **out)
@@ -29,6 +93,7 @@ enum st thread_start(void (*run)(void *user), void *user, struct thread **out)
     struct thread *t = mem_alloc(1, sizeof *t);
     if (!t)
         return ST_MEMORY;
+    note_main();
     t->run = run;
     t->user = user;
     int code = fault_here() ? EAGAIN : pthread_create(&t->id, NULL, start, t);

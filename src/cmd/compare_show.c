@@ -302,9 +302,9 @@ static json_t *modules_json(const struct compare *c, const struct compare_row *r
         return all;
     for (int k = 0; k < r->modules; k++) {
         const struct train_module_epoch *m = &compare_part(r, r->seeds - 1, r->epochs - 1, k)->did;
-        json_push(&all, json_pack("{s:o, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:i}", "busy", number(m->busy),
+        json_push(&all, json_pack("{s:o, s:f, s:f, s:f, s:f, s:I, s:I, s:i}", "busy", number(m->busy),
                                   "stale_steps", m->stale_steps, "wait_input", m->wait_input, "wait_space",
-                                  m->wait_space, "wait_gradient", m->wait_gradient, "late", m->late, "updates",
+                                  m->wait_space, "wait_gradient", m->wait_gradient, "updates",
                                   (json_int_t)all_updates(r, k), "macs",
                                   (json_int_t)module_macs(net, spec, k, c->options.batch), "trained_layers",
                                   trained_layers(net, k)));

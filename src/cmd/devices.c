@@ -39,8 +39,8 @@ static void print_emulated(const struct ocl_world *w, const struct ocl_pick *pic
     char speed[64] = "as fast as";
     if (e->slowness != 1)
         snprintf(speed, sizeof speed, "%gx slower than", e->slowness);
-    output("emulated  virtual#%d  %s %d:%d %s, which all of them share", e->number, speed, f->platform,
-           f->index, f->name);
+    output("emulated  virtual#%d  %s %s%d:%d %s, which all of them share", e->number, speed,
+           pick->parts > 1 ? "a core of " : "", f->platform, f->index, f->name);
     if (e->latency_ns > 0)
         output("; a message takes %g us", e->latency_ns * 1e-3);
     if (e->bytes_per_ns > 0)
@@ -92,9 +92,11 @@ static json_t *emulated_json(const struct ocl_world *w, const struct ocl_pick *p
 {
     const struct ocl_emulation *e = &pick->emulation;
     const struct ocl_facts *f = ocl_facts_at(w, pick->device);
-    char id[32], shares[32];
+    char id[32], shares[64];
     snprintf(id, sizeof id, "virtual#%d", e->number);
-    snprintf(shares, sizeof shares, "%d:%d", f->platform, f->index);
+    int used = snprintf(shares, sizeof shares, "%d:%d", f->platform, f->index);
+    if (pick->parts > 1)
+        snprintf(shares + used, sizeof shares - (size_t)used, "/%d#%d", pick->parts, pick->part);
     return json_pack("{s:s, s:b, s:s, s:f, s:f, s:f}", "id", id, "emulated", 1, "shares", shares, "slowness",
                      e->slowness, "latency_us", e->latency_ns * 1e-3, "megabytes_per_second", e->bytes_per_ns * 1e3);
 }

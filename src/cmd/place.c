@@ -69,7 +69,7 @@ void devices_close(struct devices_hold *h)
 bool devices_are_parts(const struct devices_hold *h)
 {
     for (int i = 0; i < h->n; i++)
-        if (h->pick[i].device != h->pick[0].device || h->pick[i].parts != h->n)
+        if (h->pick[i].device != h->pick[0].device || h->pick[i].parts != h->n || h->pick[i].emulation.slowness > 0)
             return false;
     return h->n > 1;
 }

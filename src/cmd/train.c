@@ -30,8 +30,6 @@ static json_t *modules_json(const struct session *c, const struct train_epoch *e
             one = NULL;
         }
         json_decref(more);
-        if (facts.emulated)
-            json_put(&one, "late", number(m->late));
         if (facts.spec) {
             json_put(&one, "cosine", number(c->alignment[k].cosine));
             json_put(&one, "norm_ratio", number(c->alignment[k].norm_ratio));

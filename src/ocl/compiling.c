@@ -1,5 +1,5 @@
-/* How long the process was compiling: the union of what its threads did, by a count of those that are at it; and each
- * thread by itself. */
+/* How long the process was compiling: the union of what its threads did, by a count of those that are at it; and,
+ * in CPU time, each thread by itself. */
 #include "inside.h"
 
 static struct {
@@ -31,13 +31,13 @@ void ocl_compiling_begin(void)
         now.since_ns = clock_ns();
     let_go();
     if (own.depth++ == 0)
-        own.since_ns = clock_ns();
+        own.since_ns = clock_device_ns();
 }
 
 void ocl_compiling_end(void)
 {
     if (--own.depth == 0)
-        own.before_ns += clock_ns() - own.since_ns;
+        own.before_ns += clock_device_ns() - own.since_ns;
     hold();
     if (--now.threads == 0)
         now.before_ns += clock_ns() - now.since_ns;
@@ -52,7 +52,7 @@ uint64_t ocl_compiling_ns(void)
     return ns;
 }
 
-uint64_t ocl_compiling_own_ns(void)
+uint64_t ocl_compiling_device_ns(void)
 {
     return own.before_ns;
 }

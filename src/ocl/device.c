@@ -17,7 +17,8 @@ static enum st open_part(struct ocl_device *d, const struct ocl_pick *pick)
     TRY(ocl_check(OCL_CALL(clCreateSubDevices(whole, how, n, ids, NULL)), "clCreateSubDevices", d));
     d->id = ids[pick->part];
     d->facts.compute_units = units;
-    d->facts.memory_bytes /= (uint64_t)pick->parts; /* they share it, whatever each is told to have */
+    if (pick->emulation.slowness == 0) /* they share it, whatever each is told to have */
+        d->facts.memory_bytes /= (uint64_t)pick->parts;
     d->facts.parts_max = 1;
     for (cl_uint i = 0; i < n; i++)
         if (i != (cl_uint)pick->part)

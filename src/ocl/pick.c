@@ -146,7 +146,14 @@ static bool parse_emulation(const char *word, struct ocl_emulation e[EMULATED_MA
     return true;
 }
 
-static enum st add_emulated(const char *word, size_t len, struct ocl_pick **picks, int *n)
+/* Into how many parts the device is split, of which the emulated ones share the first: a CPU into its cores, for CPU
+ * time is what a core takes. */
+static int parts_to_share(const struct ocl_facts *f)
+{
+    return f->kind == OCL_CPU && f->parts_max > 1 && f->parts_max == f->compute_units ? (int)f->parts_max : 1;
+}
+
+static enum st add_emulated(const struct ocl_world *w, const char *word, size_t len, struct ocl_pick **picks, int *n)
 {
     struct ocl_emulation e[EMULATED_MAX];
     char item[512];
@@ -165,7 +172,7 @@ static enum st add_emulated(const char *word, size_t len, struct ocl_pick **pick
         return ST_MEMORY;
     *picks = more;
     for (int i = 0; i < count; i++)
-        more[(*n)++] = (struct ocl_pick){.device = 0, .parts = 1, .emulation = e[i]};
+        more[(*n)++] = (struct ocl_pick){.device = 0, .parts = parts_to_share(&w->facts[0]), .emulation = e[i]};
     return ST_OK;
 }
 
@@ -243,7 +250,7 @@ enum st ocl_pick_devices(const struct ocl_world *w, const char *spec, struct ocl
         size_t len = strcspn(word, ",");
         struct item item;
         if (strncmp(word, emulated_word, sizeof emulated_word - 1) == 0) {
-            TRY(add_emulated(word, len, picks, n));
+            TRY(add_emulated(w, word, len, picks, n));
         } else {
             TRY(item_parse(word, len, &item));
             TRY(add_item(w, &item, picks, n));

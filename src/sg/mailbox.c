@@ -17,6 +17,7 @@ struct sg_mailbox {
     struct sg_message *message;      /* (capacity); who has one, by the counters, writes and reads it */
     struct ocl_pinned *data, *labels;
     uint64_t link_free_ns;           /* the sender's: when the emulated link has sent what it was given */
+    struct ocl_emulated *from, *to;  /* whose clocks the two ends go by; NULL: real time */
 };
 
 enum st sg_mailbox_open(struct ocl_queue *sender, int capacity, int rows, int n, bool labels, struct sg_link link,
@@ -57,6 +58,54 @@ void sg_mailbox_close(struct sg_mailbox *m)
     mem_free(m);
 }
 
+void sg_mailbox_emulate(struct sg_mailbox *m, struct ocl_emulated *from, struct ocl_emulated *to)
+{
+    m->from = from;
+    m->to = to;
+}
+
+/* ---- waiting, in real time or in that of an emulation; all with the monitor held --------------------------------- */
+
+static uint64_t now_of(const struct ocl_emulated *end)
+{
+    return end ? end->now_ns : clock_ns();
+}
+
+static enum st wait_for_change(struct sg_mailbox *m, struct ocl_emulated *end)
+{
+    if (!end) {
+        monitor_wait(m->changed);
+        return ST_OK;
+    }
+    monitor_leave(m->changed);
+    bool others_go_on = ocl_emulated_wait(end);
+    monitor_enter(m->changed);
+    if (others_go_on || m->stopped)
+        return ST_OK;
+    return st_fail(ST_INTERNAL, "emulated devices wait for each other, and none can go on");
+}
+
+static void wait_until(struct sg_mailbox *m, struct ocl_emulated *end, uint64_t ns)
+{
+    if (!end) {
+        monitor_wait_until(m->changed, ns);
+        return;
+    }
+    monitor_leave(m->changed);
+    end->now_ns = ns;
+    ocl_emulated_turn(end);
+    monitor_enter(m->changed);
+}
+
+static void tell(struct sg_mailbox *m, struct ocl_emulated *end)
+{
+    monitor_wake(m->changed);
+    if (end)
+        ocl_emulated_wake(end);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
+
 static struct sg_message *at(struct sg_mailbox *m, uint64_t i)
 {
     return &m->message[i % (uint64_t)m->capacity];
@@ -64,21 +113,32 @@ static struct sg_message *at(struct sg_mailbox *m, uint64_t i)
 
 enum st sg_mailbox_claim(struct sg_mailbox *m, bool wait, struct sg_message **out)
 {
+    enum st s = ST_OK;
     *out = NULL;
     monitor_enter(m->changed);
-    while (wait && !m->stopped && m->claimed - m->released == (uint64_t)m->capacity)
-        monitor_wait(m->changed);
-    bool stopped = m->stopped;
-    if (!stopped && m->claimed - m->released < (uint64_t)m->capacity)
-        *out = at(m, m->claimed++);
+    while (!m->stopped && s == ST_OK) {
+        bool full = m->claimed - m->released == (uint64_t)m->capacity;
+        if (!full && at(m, m->claimed)->ready_ns <= now_of(m->from)) {
+            *out = at(m, m->claimed++);
+            break;
+        }
+        if (!wait)
+            break;
+        if (full)
+            s = wait_for_change(m, m->from);
+        else
+            wait_until(m, m->from, at(m, m->claimed)->ready_ns);
+    }
+    if (m->stopped)
+        s = ST_STOPPED;
     monitor_leave(m->changed);
-    return stopped ? ST_STOPPED : ST_OK;
+    return s;
 }
 
-void sg_mailbox_send(struct sg_mailbox *m, struct sg_message *message, uint64_t now_ns)
+void sg_mailbox_send(struct sg_mailbox *m, struct sg_message *message)
 {
     double bytes = 4.0 * message->rows * (double)(m->cols + (m->labels ? 1 : 0));
-    uint64_t now = now_ns ? now_ns : clock_ns();
+    uint64_t now = now_of(m->from);
     if (m->link.bytes_per_ns > 0) {
         if (m->link_free_ns < now)
             m->link_free_ns = now;
@@ -90,39 +150,40 @@ void sg_mailbox_send(struct sg_mailbox *m, struct sg_message *message, uint64_t 
     m->sent++;
     if ((int)(m->sent - m->taken) > m->most)
         m->most = (int)(m->sent - m->taken);
-    monitor_wake(m->changed);
+    tell(m, m->to);
     monitor_leave(m->changed);
 }
 
 enum st sg_mailbox_take(struct sg_mailbox *m, bool wait, struct sg_message **out)
 {
+    enum st s = ST_OK;
     *out = NULL;
     monitor_enter(m->changed);
-    while (!m->stopped) {
-        if (m->taken == m->sent) {
-            if (!wait)
-                break;
-            monitor_wait(m->changed);
-        } else if (at(m, m->taken)->ready_ns > clock_ns()) {
-            if (!wait)
-                break;
-            monitor_wait_until(m->changed, at(m, m->taken)->ready_ns);
-        } else {
+    while (!m->stopped && s == ST_OK) {
+        bool empty = m->taken == m->sent;
+        if (!empty && at(m, m->taken)->ready_ns <= now_of(m->to)) {
             *out = at(m, m->taken++);
             break;
         }
+        if (!wait)
+            break;
+        if (empty)
+            s = wait_for_change(m, m->to);
+        else
+            wait_until(m, m->to, at(m, m->taken)->ready_ns);
     }
-    bool stopped = m->stopped;
+    if (m->stopped)
+        s = ST_STOPPED;
     monitor_leave(m->changed);
-    return stopped ? ST_STOPPED : ST_OK;
+    return s;
 }
 
 void sg_mailbox_release(struct sg_mailbox *m, struct sg_message *message)
 {
-    (void)message; /* in order, so the counter says which */
+    message->ready_ns = now_of(m->to); /* for the sender again */
     monitor_enter(m->changed);
     m->released++;
-    monitor_wake(m->changed);
+    tell(m, m->from);
     monitor_leave(m->changed);
 }
 
@@ -130,7 +191,8 @@ void sg_mailbox_stop(struct sg_mailbox *m)
 {
     monitor_enter(m->changed);
     m->stopped = true;
-    monitor_wake(m->changed);
+    tell(m, m->from);
+    tell(m, m->to);
     monitor_leave(m->changed);
 }
 

@@ -102,8 +102,9 @@ struct train_clock {
     uint64_t ns, compiling_ns;
 };
 struct train_clock train_clock_start(void);
-uint64_t train_clock_lap(struct train_clock *since); /* nanoseconds since then; `since` becomes now */
-void train_clock_take(struct train *t, struct train_clock *since); /* a lap goes to the epoch */
+uint64_t train_clock_between(struct train_clock since, struct train_clock now); /* nanoseconds */
+/* The time between the two goes to the epoch, and `since` becomes `now`. */
+void train_clock_take(struct train *t, struct train_clock *since, struct train_clock now);
 /* The next epoch's sums and order of samples, where it has not begun. */
 MUST_USE enum st train_begin_epoch(struct train *t);
 /* Behind a step or several: an epoch that is over counts. */

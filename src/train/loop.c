@@ -144,17 +144,16 @@ struct train_clock train_clock_start(void)
     return (struct train_clock){.ns = clock_ns(), .compiling_ns = ocl_compiling_ns()};
 }
 
-uint64_t train_clock_lap(struct train_clock *since)
+uint64_t train_clock_between(struct train_clock since, struct train_clock now)
 {
-    struct train_clock now = train_clock_start();
-    uint64_t ns = now.ns - since->ns, compiling_ns = now.compiling_ns - since->compiling_ns;
-    *since = now;
+    uint64_t ns = now.ns - since.ns, compiling_ns = now.compiling_ns - since.compiling_ns;
     return compiling_ns < ns ? ns - compiling_ns : 0;
 }
 
-void train_clock_take(struct train *t, struct train_clock *since)
+void train_clock_take(struct train *t, struct train_clock *since, struct train_clock now)
 {
-    uint64_t ns = train_clock_lap(since);
+    uint64_t ns = train_clock_between(*since, now);
+    *since = now;
     t->epoch_ns += ns;
     t->watched_ns += ns;
 }
@@ -193,7 +192,7 @@ enum st train_epoch_run(struct train *t, const struct train_watch *watch, struct
         if (t->pending < WINDOW && !last)
             continue;
         TRY(collect(t, &t->sum));
-        train_clock_take(t, &since);
+        train_clock_take(t, &since, train_clock_start());
         train_fill_epoch(t, out);
         TRY(train_check_losses(t, t->sum.loss, t->step_in_epoch));
         if (watch && watch->progress)

@@ -1,6 +1,7 @@
 /* Opening a net in modules: couplings, what each device has to hold, buffers, mailboxes. */
 #include "team.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -134,14 +135,8 @@ static enum st open_queue(struct team *team, int k)
     w->place = &team->place[p->on[k]];
     w->spec = k + 1 < team->n ? &p->coupling[k] : NULL;
     w->window_steps = 1;
-    if (w->place->emulation.slowness > 0) {
-        int first = 0; /* all emulated devices of a placement share one real one */
-        while (team->place[first].emulation.slowness == 0)
-            first++;
-        if (!team->emulator[first])
-            TRY(ocl_emulator_open(&team->emulator[first]));
-        w->emulated = (struct ocl_emulated){.shared = team->emulator[first], .slowness = w->place->emulation.slowness};
-    }
+    if (team->emulator) /* a real device among emulated ones is emulated too, as fast as it is */
+        TRY(ocl_emulated_open(team->emulator, fmax(1, w->place->emulation.slowness), &w->emulated));
     TRY(nn_net_section(team->train->net, k, &w->net));
     TRY(ocl_queue_open(w->place->device, &w->queue));
     TRY(mx_open(w->queue, NULL, &w->mx));
@@ -166,10 +161,14 @@ static enum st open_mailboxes(struct team *team, int k)
     struct sg_link link = link_between(below, above);
     TRY(sg_mailbox_open(below->queue, queue, team->rows_max, below->net->classes, true, link, &below->to_above));
     above->from_below = below->to_above;
+    if (team->emulator)
+        sg_mailbox_emulate(below->to_above, &below->emulated, &above->emulated);
     if (sg_wants_targets(below->spec)) {
         TRY(sg_mailbox_open(above->queue, team->ring + BEHIND, team->rows_max, below->net->classes, false, link,
                             &above->to_below));
         below->from_above = above->to_below;
+        if (team->emulator)
+            sg_mailbox_emulate(above->to_below, &above->emulated, &below->emulated);
     }
 out:
     return s;
@@ -239,6 +238,7 @@ static void close_worker(struct worker *w)
         ocl_buf_free(w->labels[i]);
     sg_mailbox_close(w->to_above);
     sg_mailbox_close(w->to_below);
+    ocl_emulated_close(&w->emulated);
     mx_close(w->mx);
     ocl_queue_close(w->queue);
     nn_net_free(w->net);
@@ -257,6 +257,9 @@ static enum st open_team(struct team *team, const struct train_scaling *scaling,
     bool fits = false;
     TRY(monitor_open(&team->changed));
     TRY(NEW(team->worker, (size_t)team->n));
+    for (int k = 0; k < team->n && !team->emulator; k++)
+        if (team->place[team->placement.on[k]].emulation.slowness > 0)
+            TRY(ocl_emulator_open(&team->emulator));
     for (int k = 0; k < team->n; k++)
         TRY(open_queue(team, k));
     s = plan_devices(team, t->options->stream, &m, &fits);
@@ -316,8 +319,7 @@ void team_close(struct team *team)
             (void)!ocl_wait(team->worker[k].queue);
     for (int k = 0; team->worker && k < team->n; k++)
         close_worker(&team->worker[k]);
-    for (size_t i = 0; i < COUNT_OF(team->emulator); i++)
-        ocl_emulator_close(team->emulator[i]);
+    ocl_emulator_close(team->emulator);
     monitor_close(team->changed);
     mem_free(team->worker);
     mem_free(team->all_spans);

@@ -78,8 +78,13 @@ void team_watch_anew(struct team *team)
         w->traced_steps = w->traced_ns = 0;
         memset(w->wait_ns, 0, sizeof w->wait_ns);
         w->busy_ns_before = w->emulated.busy_ns;
-        w->late_ns_before = w->emulated.late_ns;
     }
+}
+
+/* Of the run: real, or the latest of its emulated devices. */
+static struct train_clock clock_of(const struct team *team)
+{
+    return team->emulator ? (struct train_clock){.ns = ocl_emulator_now(team->emulator)} : train_clock_start();
 }
 
 /* With the monitor held: what is done so far, as an epoch that is not over. */
@@ -94,7 +99,7 @@ static void watch_run(struct team *team, struct train_clock *since)
     now.step += done;
     now.step_in_epoch += done;
     monitor_leave(team->changed);
-    train_clock_take(&now, since);
+    train_clock_take(&now, since, clock_of(team));
     team->train->epoch_ns = now.epoch_ns; /* of these no worker knows */
     team->train->watched_ns = now.watched_ns;
     train_fill_epoch(&now, &sofar);
@@ -147,6 +152,8 @@ static void begin_run(struct team *team, enum train_split split, bool training, 
     team->done = 0;
     team->failed = ST_OK;
     team->running = team->n;
+    for (int k = 0; k < team->n; k++)
+        ocl_emulated_join(&team->worker[k].emulated);
     for (uint64_t i = 0; losses && i < steps; i++)
         losses[i] = 0;
 }
@@ -156,7 +163,7 @@ static void count_run(struct team *team, struct train_clock *since)
 {
     struct train *t = team->train;
     uint64_t steps = team->end - team->first;
-    train_clock_take(t, since);
+    train_clock_take(t, since, clock_of(team));
     t->sum = team->sum;
     t->step += steps;
     t->step_in_epoch += steps;
@@ -167,12 +174,14 @@ enum st team_run(struct team *team, enum train_split split, bool training, uint6
                  double *losses, const struct train_watch *watch)
 {
     enum st s = ST_OK;
-    struct train_clock since = train_clock_start();
+    struct train_clock since = clock_of(team);
     begin_run(team, split, training, first, steps, losses, watch);
     for (int k = 0; k < team->n && s == ST_OK; k++) {
         s = thread_start(worker_run, &team->worker[k], &team->worker[k].thread);
         if (s != ST_OK) {
             stop_mailboxes(team); /* those that run end; the others never began */
+            for (int i = k; i < team->n; i++)
+                ocl_emulated_leave(&team->worker[i].emulated);
             monitor_enter(team->changed);
             team->running -= team->n - k;
             monitor_leave(team->changed);
@@ -203,7 +212,6 @@ static struct train_module_epoch module_epoch(const struct worker *w)
         e.stale_steps = (double)w->stale_sum / (double)w->targets;
     if (w->emulated.shared) {
         e.busy = fmin(1, (double)(w->emulated.busy_ns - w->busy_ns_before) / ns);
-        e.late = fmin(1, (double)(w->emulated.late_ns - w->late_ns_before) / ns);
     } else if (w->traced_steps) {
         e.busy = fmin(1, (double)w->traced_ns / (double)w->traced_steps * (double)t->watched_steps / ns);
     }

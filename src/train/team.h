@@ -55,7 +55,7 @@ struct worker {
     uint64_t sent_up, targets_taken; /* while training; since the start */
     uint64_t epoch_updates, targets, stale_sum, stale_most;
     /* of that, since the epoch began or was loaded: of the time struct train calls watched */
-    uint64_t traced_steps, traced_ns, wait_ns[WAITS], busy_ns_before, late_ns_before;
+    uint64_t traced_steps, traced_ns, wait_ns[WAITS], busy_ns_before;
     int window_steps, window_left, window_rest; /* a traced window: its length, steps to go, steps until it is read */
     uint64_t window_at;
     struct ocl_launch *listen; /* (OCL_TRACE_MAX) */
@@ -75,7 +75,7 @@ struct team {
     bool streams;
     struct worker *worker; /* (n), the lowest first */
     struct plan_device place[PLAN_DEVICES_MAX];
-    struct ocl_emulator *emulator[PLAN_DEVICES_MAX]; /* by device of the placement; shared ones stand once */
+    struct ocl_emulator *emulator; /* NULL: all devices are real */
     struct train_span *all_spans;
 
     /* of the run under way: written before its threads start */

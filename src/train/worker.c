@@ -21,7 +21,7 @@ static enum st run_errands(struct worker *w, uint64_t until)
         TRY(ocl_event_wait(&e->event));
         w->errands_done++;
         if (e->send)
-            sg_mailbox_send(e->box, e->message, w->emulated.shared ? w->emulated.free_ns : 0);
+            sg_mailbox_send(e->box, e->message);
         else
             sg_mailbox_release(e->box, e->message);
     }
@@ -54,19 +54,18 @@ static void drop_errands(struct worker *w)
 
 /* ---- waiting for others ------------------------------------------------------------------------------------------ */
 
+static struct train_clock clock_of(const struct worker *w)
+{
+    return w->emulated.shared ? (struct train_clock){.ns = w->emulated.now_ns} : train_clock_start();
+}
+
 static void note_wait(struct worker *w, enum wait_for what, struct train_clock since)
 {
     static const char *const name[] = {[WAIT_INPUT] = "wait for input", [WAIT_SPACE] = "wait for the module above",
                                        [WAIT_GRADIENT] = "wait for the gradient"};
-    uint64_t start_ns = since.ns;
-    w->wait_ns[what] += train_clock_lap(&since);
-    worker_span(w, name[what], true, start_ns, since.ns);
-}
-
-static void ready_at(struct worker *w, uint64_t ns)
-{
-    if (w->emulated.ready_ns < ns)
-        w->emulated.ready_ns = ns;
+    struct train_clock now = clock_of(w);
+    w->wait_ns[what] += train_clock_between(since, now);
+    worker_span(w, name[what], true, since.ns, now.ns);
 }
 
 /* The next message; nothing of ours is held back while we wait for it. */
@@ -76,11 +75,10 @@ static enum st take(struct worker *w, struct sg_mailbox *box, enum wait_for what
     TRY(sg_mailbox_take(box, false, out));
     if (!*out) {
         TRY(run_errands(w, w->errands));
-        struct train_clock start = train_clock_start();
+        struct train_clock start = clock_of(w);
         TRY(sg_mailbox_take(box, true, out));
         note_wait(w, what, start);
     }
-    ready_at(w, (*out)->ready_ns);
 out:
     return s;
 }
@@ -92,20 +90,19 @@ static enum st claim_up(struct worker *w, struct sg_message **out)
     TRY(sg_mailbox_claim(w->to_above, false, out));
     if (!*out) {
         TRY(run_errands(w, w->errands));
-        struct train_clock start = train_clock_start();
+        struct train_clock start = clock_of(w);
         TRY(sg_mailbox_claim(w->to_above, true, out));
         note_wait(w, WAIT_SPACE, start);
-        ready_at(w, clock_ns());
     }
 out:
     return s;
 }
 
-/* ---- work on the device, which an emulated one takes longer for -------------------------------------------------- */
+/* ---- pieces of work on the device, which move an emulated one's clock -------------------------------------------- */
 
-static void begin_work(struct worker *w)
+static enum st begin_work(struct worker *w)
 {
-    ocl_emulate_begin(&w->emulated);
+    return ocl_emulate_begin(&w->emulated, w->queue);
 }
 
 static enum st end_work(struct worker *w, const char *name)
@@ -114,7 +111,7 @@ static enum st end_work(struct worker *w, const char *name)
     if (!e->shared)
         return ST_OK;
     enum st s = ocl_emulate_end(e, w->queue);
-    worker_span(w, name, false, e->start_ns, e->free_ns);
+    worker_span(w, name, false, e->start_ns, e->now_ns);
     return s != ST_OK ? s : run_errands(w, w->errands);
 }
 
@@ -237,7 +234,7 @@ static enum st forward(struct worker *w, uint32_t first, int rows, int set)
         TRY(take(w, w->from_below, WAIT_INPUT, &in));
     if (w->to_above)
         TRY(claim_up(w, &up));
-    begin_work(w);
+    TRY(begin_work(w));
     if (in)
         TRY(receive_input(w, in, rows, set));
     else
@@ -317,7 +314,6 @@ static enum st learn(struct worker *w, struct sg_message *m)
     struct sg_learning l = learning(w);
     uint64_t stale = w->step > m->step ? w->step - m->step : 0;
     int rows = m->rows;
-    ready_at(w, m->ready_ns);
     if (rows == 0) {
         TRY(sg_learn(w->coupling, &l, (struct mx_tensor){0}));
         return release_nothing(w, m);
@@ -325,7 +321,7 @@ static enum st learn(struct worker *w, struct sg_message *m)
     w->targets++;
     w->stale_sum += stale;
     w->stale_most = stale > w->stale_most ? stale : w->stale_most;
-    begin_work(w);
+    TRY(begin_work(w));
     TRY(receive_gradient(w, m, target_view(w, rows)));
     TRY(sg_learn(w->coupling, &l, target_view(w, rows)));
     TRY(end_work(w, "learn the gradient"));
@@ -424,16 +420,16 @@ static enum st backward(struct worker *w, int rows, int all_rows, int m, int mic
     *update = *update && !(w->spec && sg_frozen(w->spec));
     if (w->spec && sg_waits(w->spec)) {
         if (w->coupling) {
-            begin_work(w);
+            TRY(begin_work(w));
             TRY(guess(w, rows, m, *update));
             TRY(end_work(w, "guess the gradient"));
         }
         TRY(take(w, w->from_above, WAIT_GRADIENT, &true_gradient));
         TRY(check_message(w, true_gradient, rows));
-        begin_work(w);
+        TRY(begin_work(w));
         TRY(use_gradient(w, true_gradient, rows, update));
     } else {
-        begin_work(w);
+        TRY(begin_work(w));
         TRY(guess(w, rows, m, *update));
     }
     TRY(go_back(w, rows, all_rows, m, micro, *update));
@@ -449,7 +445,7 @@ static enum st update_module(struct worker *w)
     double rate = t->options->lr * learning(w).share;
     struct nn_update u = train_update(t->options, rate, ++w->updates);
     w->epoch_updates++;
-    begin_work(w);
+    TRY(begin_work(w));
     TRY(t->optimizer->step(w->mx, w->module, &u));
     TRY(end_work(w, "update"));
 out:
@@ -538,7 +534,8 @@ static enum st work(struct worker *w)
 {
     enum st s = ST_OK;
     const struct team *team = w->team;
-    w->emulated.free_ns = w->emulated.ready_ns = clock_ns();
+    thread_works_for_device();
+    ocl_emulated_turn(&w->emulated);
     for (uint64_t i = 0; team->first + i < team->end; i++) {
         w->step_in_epoch = team->first + i;
         w->step = team->train->step + i;
@@ -558,9 +555,9 @@ void worker_run(void *user)
     enum st s = work(w);
     if (s != ST_OK) {
         team_fail(w->team, w, s);
-        ocl_emulate_drop(&w->emulated);
         drop_errands(w);
     }
+    ocl_emulated_leave(&w->emulated);
     monitor_enter(w->team->changed);
     w->team->running--;
     monitor_wake(w->team->changed);

@@ -59,7 +59,7 @@ device', None, 1), ('csg solver=adam hidden=1', 'csg solver=adam hidden=1', 2), 
 busy_by_seed cosine_by_seed coupling loss_by_seed modules name norm_ratio_by_seed seconds_by_seed seconds_to_target \
 stale_steps_by_seed steps_per_second train_loss_by_seed updates_by_seed x_locked x_single'}" ]
     [ "$(json '{" ".join(sorted(m)) for r in d[0]["rows"] for m in r["modules"]}' <c.json)" = \
-        "{'busy late macs stale_steps trained_layers updates wait_gradient wait_input wait_space'}" ]
+        "{'busy macs stale_steps trained_layers updates wait_gradient wait_input wait_space'}" ]
     [ "$(json '{(len(r[k]), len(one)) for r in d[0]["rows"] for k in r if k.endswith("_by_seed")
         for one in r[k]}' <c.json)" = '{(2, 3)}' ]
     # of each epoch's modules; of its cuts

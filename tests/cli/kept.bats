@@ -106,6 +106,8 @@ import json, re, sys
 have, world = json.load(open(sys.argv[1]))["key"], json.load(open("devices.json"))
 device = next(d for d in world["devices"] if d["id"] == "0:0")
 of = next(p for p in world["platforms"] if p["platform"] == 0)
+if device["kind"] == "CPU" and device["parts_max"] == device["compute_units"]:
+    device["compute_units"] = 1 # emulated devices share a core of it
 want = {"net": sys.argv[2].replace("; ", "\n").replace("dense ", "dense units=") + "\n", "cuts": [], "batch": 64,
         "optimizer": "adam", "device": "0:0", "name": device["name"], "driver": device["driver"],
         "platform": f"{of['name']}, {of['version']}", "units": device["compute_units"]}

@@ -46,7 +46,7 @@ MODES = {
     'three-sg': (cut('sg', 'csg'), THREE + ('--draw-every', '0'), 6),
     'three-exact': (cut('exact micro=4', 'exact micro=4'), THREE + ('--draw-every', '0'), 6),
 }
-TIMED = {'seconds', 'samples_per_second', 'busy', 'late', 'wait_input', 'wait_space', 'wait_gradient'}
+TIMED = {'seconds', 'samples_per_second', 'busy', 'wait_input', 'wait_space', 'wait_gradient'}
 
 
 class Wrong(Exception):

@@ -10,6 +10,7 @@ enum { ROWS = 8, COLS = 5, MESSAGES = 10000, CAPACITY = 3 };
 
 static const struct sg_link no_link = {0};
 static const uint64_t hour = 3600000000000u; /* far enough away for a time that does not come in a test */
+static struct ocl_emulated sender, receiver;  /* clocks without an emulator: each has its turn whenever it likes */
 
 static struct sg_mailbox *box;
 static struct thread *helper;
@@ -17,6 +18,13 @@ static struct thread *helper;
 static void open_box(int capacity, bool labels, struct sg_link link)
 {
     OK(sg_mailbox_open(device_queue(), capacity, ROWS, COLS, labels, link, &box));
+}
+
+static void open_emulated_box(int capacity, bool labels, struct sg_link link)
+{
+    open_box(capacity, labels, link);
+    sender.now_ns = receiver.now_ns = 1000;
+    sg_mailbox_emulate(box, &sender, &receiver);
 }
 
 static void close_box(void)
@@ -35,14 +43,14 @@ static int drop(void **state)
     return device_drop(state);
 }
 
-static void send_step(uint64_t step, int rows, uint64_t now_ns, uint64_t *ready_ns)
+static void send_step(uint64_t step, int rows, uint64_t *ready_ns)
 {
     struct sg_message *m;
     OK(sg_mailbox_claim(box, false, &m));
     assert_non_null(m);
     m->step = step;
     m->rows = rows;
-    sg_mailbox_send(box, m, now_ns);
+    sg_mailbox_send(box, m);
     if (ready_ns)
         *ready_ns = m->ready_ns; /* nobody else takes it here */
 }
@@ -65,7 +73,7 @@ static void test_order_and_bounds(void **state)
     for (int turn = 0; turn < 3; turn++) {
         uint64_t from = (uint64_t)turn * CAPACITY;
         for (uint64_t i = 0; i < CAPACITY; i++)
-            send_step(from + i, (int)i, 0, NULL);
+            send_step(from + i, (int)i, NULL);
         OK(sg_mailbox_claim(box, false, &m));
         assert_null(m);
         for (uint64_t i = 0; i < CAPACITY; i++) {
@@ -99,10 +107,10 @@ static void test_what_is_claimed_is_not_there_yet(void **state)
     a->rows = b->rows = ROWS;
     a->step = 1;
     b->step = 2;
-    sg_mailbox_send(box, a, 0);
+    sg_mailbox_send(box, a);
     assert_int_equal(take(true)->step, 1);
     assert_null(take(false));
-    sg_mailbox_send(box, b, 0);
+    sg_mailbox_send(box, b);
     assert_int_equal(take(true)->step, 2);
     assert_int_equal(sg_mailbox_counts(box).most, 1);
 }
@@ -120,7 +128,7 @@ static void test_rooms_do_not_overlap(void **state)
             m->data[k] = (float)(1000 * i + k);
         for (int k = 0; k < ROWS; k++)
             m->labels[k] = (uint32_t)(1000 * i + k);
-        sg_mailbox_send(box, m, 0);
+        sg_mailbox_send(box, m);
     }
     for (int i = 0; i < CAPACITY; i++) {
         m = take(true);
@@ -131,46 +139,44 @@ static void test_rooms_do_not_overlap(void **state)
     }
 }
 
-/* ---- emulated links ---------------------------------------------------------------------------------------------- */
+/* ---- emulated ends and links ------------------------------------------------------------------------------------- */
+
+static uint64_t send_at(uint64_t now_ns, uint64_t step, int rows)
+{
+    uint64_t ready;
+    sender.now_ns = now_ns;
+    send_step(step, rows, &ready);
+    return ready;
+}
 
 static void test_link_takes_time(void **state)
 {
     (void)state;
     /* 4 rows of 5 floats: 80 bytes, 160 ns */
     const struct sg_link link = {.latency_ns = 1000, .bytes_per_ns = 0.5};
-    const uint64_t now = clock_ns() + hour;
-    uint64_t ready;
-    open_box(8, false, link);
-    send_step(0, 4, now, &ready);
-    assert_int_equal(ready, now + 160 + 1000);
-    send_step(1, 4, now + 10, &ready); /* the link is busy until now + 160; latencies overlap */
-    assert_int_equal(ready, now + 320 + 1000);
-    send_step(2, 0, now + 20, &ready); /* nothing to carry, but behind what is */
-    assert_int_equal(ready, now + 320 + 1000);
-    send_step(3, 8, now + 5000, &ready); /* idle meanwhile */
-    assert_int_equal(ready, now + 5000 + 320 + 1000);
+    const uint64_t now = hour;
+    open_emulated_box(8, false, link);
+    assert_int_equal(send_at(now, 0, 4), now + 160 + 1000);
+    /* the link is busy until now + 160; latencies overlap */
+    assert_int_equal(send_at(now + 10, 1, 4), now + 320 + 1000);
+    /* nothing to carry, but behind what is */
+    assert_int_equal(send_at(now + 20, 2, 0), now + 320 + 1000);
+    assert_int_equal(send_at(now + 5000, 3, 8), now + 5000 + 320 + 1000); /* idle meanwhile */
 }
 
 static void test_link_carries_labels(void **state)
 {
     (void)state;
-    const uint64_t now = clock_ns() + hour;
-    uint64_t ready;
-    open_box(2, true, (struct sg_link){.bytes_per_ns = 0.5});
-    send_step(0, 4, now, &ready); /* 4 labels more: 16 bytes */
-    assert_int_equal(ready, now + 160 + 32);
+    open_emulated_box(2, true, (struct sg_link){.bytes_per_ns = 0.5});
+    assert_int_equal(send_at(hour, 0, 4), hour + 160 + 32); /* 4 labels more: 16 bytes */
 }
 
 static void test_link_with_latency_alone(void **state)
 {
     (void)state;
-    const uint64_t now = clock_ns() + hour;
-    uint64_t ready;
-    open_box(2, false, (struct sg_link){.latency_ns = 500});
-    send_step(0, 8, now, &ready);
-    assert_int_equal(ready, now + 500);
-    send_step(1, 8, now + 1, &ready);
-    assert_int_equal(ready, now + 501);
+    open_emulated_box(2, false, (struct sg_link){.latency_ns = 500});
+    assert_int_equal(send_at(hour, 0, 8), hour + 500);
+    assert_int_equal(send_at(hour + 1, 1, 8), hour + 501);
 }
 
 static void test_sent_now(void **state)
@@ -178,31 +184,61 @@ static void test_sent_now(void **state)
     (void)state;
     uint64_t ready, before = clock_ns();
     open_box(2, false, (struct sg_link){.latency_ns = (double)hour});
-    send_step(0, 8, 0, &ready);
+    send_step(0, 8, &ready);
     assert_in_range(ready, before + hour, clock_ns() + hour);
 }
 
+/* Real time: a millisecond is waited for, an hour is not. */
 static void test_message_on_its_way_is_not_there(void **state)
 {
     (void)state;
-    struct sg_message *m;
-    uint64_t ready, now = clock_ns();
-    open_box(4, false, (struct sg_link){.latency_ns = 100});
-    send_step(0, 1, now - 100000, NULL); /* has arrived */
-    send_step(1, 1, now + 1000000, &ready); /* in a millisecond */
-    send_step(2, 1, now + hour, NULL);
-    m = take(false);
-    assert_non_null(m);
-    assert_int_equal(m->step, 0);
-    sg_mailbox_release(box, m);
-    m = take(true);
+    uint64_t ready;
+    open_box(4, false, (struct sg_link){.latency_ns = 1000000});
+    send_step(0, 1, &ready);
+    struct sg_message *m = take(true);
     assert_true(clock_ns() >= ready);
-    assert_int_equal(m->step, 1);
     sg_mailbox_release(box, m);
+    close_box();
+    open_box(4, false, (struct sg_link){.latency_ns = (double)hour});
+    send_step(0, 1, NULL);
     assert_null(take(false));
     struct sg_mailbox_counts counts = sg_mailbox_counts(box);
-    assert_int_equal(counts.sent, 3);
-    assert_int_equal(counts.taken, 2);
+    assert_int_equal(counts.sent, 1);
+    assert_int_equal(counts.taken, 0);
+}
+
+/* Emulated time: a message is there once the receiver's clock has come to it, and waiting moves the clock. */
+static void test_receivers_clock(void **state)
+{
+    (void)state;
+    open_emulated_box(4, false, (struct sg_link){.latency_ns = (double)hour});
+    assert_int_equal(send_at(5000, 0, 1), hour + 5000);
+    send_at(7000, 1, 1);
+    assert_null(take(false));
+    receiver.now_ns = hour + 4999;
+    assert_null(take(false));
+    receiver.now_ns = hour + 5000;
+    assert_int_equal(take(false)->step, 0);
+    assert_null(take(false));
+    assert_int_equal(take(true)->step, 1);
+    assert_int_equal(receiver.now_ns, hour + 7000);
+}
+
+/* And room is there once the sender's clock has come to when the receiver made it. */
+static void test_senders_clock(void **state)
+{
+    (void)state;
+    struct sg_message *m, *again;
+    open_emulated_box(1, false, no_link);
+    send_at(5000, 0, 1);
+    receiver.now_ns = 9000;
+    m = take(false);
+    sg_mailbox_release(box, m);
+    OK(sg_mailbox_claim(box, false, &again));
+    assert_null(again);
+    OK(sg_mailbox_claim(box, true, &again));
+    assert_ptr_equal(again, m);
+    assert_int_equal(sender.now_ns, 9000);
 }
 
 /* ---- two threads ------------------------------------------------------------------------------------------------- */
@@ -249,7 +285,7 @@ static void send_all(void *user)
             m->data[i] = value(m->step, i);
         for (int i = 0; i < m->rows; i++)
             m->labels[i] = (uint32_t)(m->step + (uint64_t)i);
-        sg_mailbox_send(box, m, 0);
+        sg_mailbox_send(box, m);
     }
     if (s->status != ST_OK)
         sg_mailbox_stop(box); /* so that the receiver does not wait for more */
@@ -333,7 +369,7 @@ static void send_from_device(void *user)
         TRY(ocl_event_wait(&read));
         m->step = step;
         m->rows = ROWS;
-        sg_mailbox_send(box, m, 0);
+        sg_mailbox_send(box, m);
     }
 out:
     d->status = s;
@@ -391,12 +427,12 @@ static void block(void *user)
 
 /* Whether the call has begun to wait when the mailbox is stopped, or comes to it afterwards, is chance: many turns see
  * both. A wait without end shows as one. */
-static void check_stopped(struct blocked b, void (*prepare)(void))
+static void check_stopped(struct blocked b, struct sg_link link, void (*prepare)(void))
 {
     for (int turn = 0; turn < 100; turn++) {
         struct rng r;
         rng_init(&r, 7, 3 + (uint64_t)turn);
-        open_box(1, false, no_link);
+        open_box(1, false, link);
         prepare();
         b.begun = false;
         b.got = NULL;
@@ -430,12 +466,7 @@ static void leave_empty(void)
 
 static void fill(void)
 {
-    send_step(0, 1, 0, NULL);
-}
-
-static void send_far(void)
-{
-    send_step(0, 1, clock_ns() + hour, NULL);
+    send_step(0, 1, NULL);
 }
 
 static void test_stop_wakes_a_claim(void **state)
@@ -443,7 +474,7 @@ static void test_stop_wakes_a_claim(void **state)
     (void)state;
     struct blocked b = {.claims = true};
     OK(monitor_open(&b.monitor));
-    check_stopped(b, fill);
+    check_stopped(b, no_link, fill);
 }
 
 static void test_stop_wakes_a_take(void **state)
@@ -451,7 +482,7 @@ static void test_stop_wakes_a_take(void **state)
     (void)state;
     struct blocked b = {.claims = false};
     OK(monitor_open(&b.monitor));
-    check_stopped(b, leave_empty);
+    check_stopped(b, no_link, leave_empty);
 }
 
 static void test_stop_wakes_a_take_of_what_is_on_its_way(void **state)
@@ -459,7 +490,7 @@ static void test_stop_wakes_a_take_of_what_is_on_its_way(void **state)
     (void)state;
     struct blocked b = {.claims = false};
     OK(monitor_open(&b.monitor));
-    check_stopped(b, send_far);
+    check_stopped(b, (struct sg_link){.latency_ns = (double)hour}, fill);
 }
 
 #define TEST(f) cmocka_unit_test_teardown(f, drop)
@@ -475,6 +506,8 @@ int main(void)
         TEST(test_link_with_latency_alone),
         TEST(test_sent_now),
         TEST(test_message_on_its_way_is_not_there),
+        TEST(test_receivers_clock),
+        TEST(test_senders_clock),
         TEST(test_a_sender_and_a_receiver),
         TEST(test_from_queue_to_queue),
         TEST(test_stop_wakes_a_claim),

@@ -45,6 +45,7 @@ enum mx_op {
     MX_COLUMNS,
     MX_BATCHNORM,
     MX_SOFTMAX,
+    MX_LABEL_DISTANCE,
     MX_SQUARED_LOSS,
     MX_SIMILARITY, /* mx_similarity_loss, with the products in it */
     MX_RIDGE,      /* mx_ridge_solve, with the products in it; MX_BLEND besides */
@@ -144,7 +145,7 @@ MUST_USE enum st mx_batchnorm_backward(struct mx *m, const struct mx_batchnorm *
                                        struct mx_tensor y, struct mx_tensor dy, struct mx_tensor dgamma,
                                        struct mx_tensor dbeta, struct mx_tensor dx);
 
-/* ---- softmax ----------------------------------------------------------------------------------------------------- */
+/* ---- losses of a net --------------------------------------------------------------------------------------------- */
 
 /* Cross-entropy of softmax(z) with labels: delta (B, C) = softmax(z) - onehot(label); per_row (2, B): loss of each row,
  * and 1 where the largest logit (the first of equals) is the label's. labels: uint32 (B) */
@@ -152,6 +153,10 @@ MUST_USE enum st mx_softmax_loss(struct mx *m, struct mx_tensor z, struct ocl_bu
                                  struct mx_tensor per_row);
 /* p (B, C) = softmax over each row of z */
 MUST_USE enum st mx_softmax(struct mx *m, struct mx_tensor z, struct mx_tensor p);
+/* Half the squared distance to the label's one-hot: delta (B, C) = z - onehot(label); per_row (2, B): the sum over the
+ * columns of (z - onehot(label))^2 / 2, and as above. labels: uint32 (B) */
+MUST_USE enum st mx_label_distance(struct mx *m, struct mx_tensor z, struct ocl_buf *labels, struct mx_tensor delta,
+                                   struct mx_tensor per_row);
 
 /* ---- losses that couple modules ---------------------------------------------------------------------------------- */
 

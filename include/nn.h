@@ -113,6 +113,24 @@ struct nn_kind {
 
 const struct nn_kind *nn_kind_at(int i); /* NULL behind the last */
 
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
+
+/* What a net's outputs z (B, classes) are held against, the labels (B). A loss is one file and one row in the table of
+ * src/nn/table.c. */
+struct nn_loss {
+    const char *name, *help;
+    enum mx_op op; /* the group of kernels it runs */
+    /* delta (B, classes): the gradient of each sample's own loss; per_row (2, B): that loss, and 1 where the largest
+     * output (the first of equals) is the label's */
+    enum st (*measure)(struct mx *mx, struct mx_tensor z, struct ocl_buf *labels, struct mx_tensor delta,
+                       struct mx_tensor per_row);
+    /* Outputs become probabilities in their place; NULL: this loss does not make any of them. */
+    enum st (*probabilities)(struct mx *mx, struct mx_tensor z);
+    double (*guess)(int classes); /* its mean for a net that says the same of all samples, at best */
+};
+
+const struct nn_loss *nn_loss_at(int i); /* NULL behind the last */
+
 /* ---- nets -------------------------------------------------------------------------------------------------------- */
 
 /* The layers between two cuts. */
@@ -133,7 +151,8 @@ struct nn_net {
     struct nn_layer *layer;
     int section_count;     /* 1 where there is no cut */
     struct nn_section *section;
-    int classes;        /* outputs of the last layer, which `loss softmax` takes */
+    int classes;        /* outputs of the last layer, which the loss takes */
+    const struct nn_loss *loss; /* the whole net's; NULL: layers alone */
     int tensor_first;   /* of a section: its first tensor's number in the whole net */
 };
 

@@ -149,7 +149,7 @@ struct train_watch {
 /* One epoch over the training split, or what is left of it: after a pause, and after a checkpoint from within an epoch,
  * the next call goes on there, to the bits of an epoch without them (in modules: where they run in lockstep). The
  * device is waited for at most once in 100 steps. A loss that is not finite, or absurd (the epoch's mean above
- * TRAIN_ABSURD times that of a net that only guesses, ln(classes), after 50 steps or a whole epoch), is ST_NUMERIC with
+ * TRAIN_ABSURD times that of a net that only guesses, after 50 steps or a whole epoch), is ST_NUMERIC with
  * advice. `watch` may be NULL. */
 enum { TRAIN_ABSURD = 100 };
 MUST_USE enum st train_epoch_run(struct train *t, const struct train_watch *watch, struct train_epoch *out);
@@ -208,8 +208,9 @@ double train_seconds(const struct train *t); /* of training since its start, cou
 
 enum train_split { TRAIN_TRAINING, TRAIN_VALIDATION, TRAIN_TEST };
 MUST_USE enum st train_evaluate(struct train *t, enum train_split split, struct train_result *out);
-/* Probabilities (n, classes) for the n pictures of a split, whose labels are not looked at. WAITS. */
-MUST_USE enum st train_predict(struct train *t, const struct data_split *pictures, float *probabilities);
+/* Probabilities (n, classes) for the n pictures of a split, whose labels are not looked at; the net's outputs where its
+ * loss makes no probabilities of them. WAITS. */
+MUST_USE enum st train_predict(struct train *t, const struct data_split *pictures, float *out);
 
 /* ---- looking inside a trained net -------------------------------------------------------------------------------- */
 

@@ -11,12 +11,13 @@ enum { MISTAKES = 24, TEXT_CLASSES_MAX = 24, BATCH = 256 };
 struct verdict {
     uint32_t picture;
     int taken_for;
-    float certainty;
+    float certainty; /* probability of that class; its output where the loss makes no probabilities */
 };
 
 struct verdicts {
     const struct data_split *test;
     int classes;
+    bool probable;
     struct verdict *all; /* (test->n) */
     double *share;       /* (classes, classes): of the pictures of a row's class */
     uint32_t *count;     /* likewise, how many */
@@ -25,22 +26,22 @@ struct verdicts {
 
 /* ---- judging ----------------------------------------------------------------------------------------------------- */
 
-static enum st predict(const struct drawing *d, const struct draw_test *t, float *probability)
+static enum st predict(const struct drawing *d, const struct draw_test *t, float *says)
 {
     enum st s = ST_OK;
     struct train *train = NULL;
     TRY(train_open(t->device, t->net, NULL, NULL, &d->facts->scaling, BATCH, NULL, &train));
     TRY(train_load(train, t->model));
-    TRY(train_predict(train, &t->set->test, probability));
+    TRY(train_predict(train, &t->set->test, says));
 out:
     train_close(train);
     return s;
 }
 
-static void judge(struct verdicts *v, const float *probability)
+static void judge(struct verdicts *v, const float *says)
 {
     for (uint32_t i = 0; i < v->test->n; i++) {
-        const float *p = probability + (size_t)i * (size_t)v->classes;
+        const float *p = says + (size_t)i * (size_t)v->classes;
         int best = 0;
         for (int c = 1; c < v->classes; c++)
             if (p[c] > p[best])
@@ -61,19 +62,20 @@ static void judge(struct verdicts *v, const float *probability)
 static enum st judge_all(struct drawing *d, const struct draw_test *t, struct verdicts *v)
 {
     enum st s = ST_OK;
-    float *probability = NULL;
+    float *says = NULL;
     size_t cells = (size_t)t->net->classes * (size_t)t->net->classes;
-    *v = (struct verdicts){.test = &t->set->test, .classes = t->net->classes};
-    TRY(NEW(probability, (size_t)v->test->n * (size_t)v->classes));
+    *v = (struct verdicts){.test = &t->set->test, .classes = t->net->classes,
+                            .probable = t->net->loss->probabilities != NULL};
+    TRY(NEW(says, (size_t)v->test->n * (size_t)v->classes));
     v->all = arena_alloc(&d->arena, v->test->n, sizeof *v->all);
     v->share = arena_alloc(&d->arena, cells, sizeof *v->share);
     v->count = arena_alloc(&d->arena, cells, sizeof *v->count);
     if (!v->all || !v->share || !v->count)
         TRY(ST_MEMORY);
-    TRY(predict(d, t, probability));
-    judge(v, probability);
+    TRY(predict(d, t, says));
+    judge(v, says);
 out:
-    mem_free(probability);
+    mem_free(says);
     return s;
 }
 
@@ -184,7 +186,7 @@ static enum st write_mistakes(const struct drawing *d, const struct verdicts *v,
     enum st s = ST_OK;
     char path[PATH_MAX];
     struct text t = {0};
-    text_add(&t, "picture,class,taken for,probability\n");
+    text_add(&t, "picture,class,taken for,%s\n", v->probable ? "probability" : "output");
     for (uint32_t i = 0; i < n; i++) {
         const struct verdict *one = &v->all[i];
         text_add(&t, "%u,", one->picture);
@@ -214,9 +216,9 @@ static enum st draw_mistakes(struct drawing *d, struct verdicts *v)
         const struct verdict *m = &v->all[i];
         TRY(store_picture_of_planes(v->test->pixels + m->picture * size, d->input[0], d->input[1], d->input[2],
                                     &one[i]));
-        snprintf(caption[i], sizeof caption[i], "%s\nas %s %.0f %%",
+        snprintf(caption[i], sizeof caption[i], v->probable ? "%s\nas %s %.0f %%" : "%s\nas %s (%.2f)",
                  d->facts->class_name[v->test->labels[m->picture]], d->facts->class_name[m->taken_for],
-                 100 * (double)m->certainty);
+                 (v->probable ? 100 : 1) * (double)m->certainty);
         card[i] = (struct store_card){&one[i], caption[i]};
     }
     TRY(store_cards_draw("Most confident mistakes: what it is, and what it was taken for", card, (int)n, &picture));

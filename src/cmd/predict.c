@@ -1,4 +1,4 @@
-/* clutch predict: class and probabilities of pictures. */
+/* clutch predict: class and probabilities of pictures; outputs where the loss makes no probabilities of them. */
 #include "inside.h"
 
 #include <limits.h>
@@ -91,25 +91,27 @@ out:
     return s;
 }
 
+/* What the net says of each class for each picture; *probable: these are probabilities. */
 static enum st predict(const struct run_facts *f, const char *folder, bool best, struct ocl_device *device,
-                       const struct data_split *pictures, float *probability)
+                       const struct data_split *pictures, float *says, bool *probable)
 {
     enum st s = ST_OK;
     char path[PATH_MAX];
     struct nn_net *net = NULL;
     struct train *t = NULL;
     TRY(run_facts_net(folder, f, &net));
+    *probable = net->loss->probabilities != NULL;
     TRY(train_open(device, net, NULL, NULL, &f->scaling, (int)pictures->n < 256 ? (int)pictures->n : 256, NULL, &t));
     TRY(model_path(folder, best, path));
     TRY(train_load(t, path));
-    TRY(train_predict(t, pictures, probability));
+    TRY(train_predict(t, pictures, says));
 out:
     train_close(t);
     nn_net_free(net);
     return s;
 }
 
-/* The `SHOWN` most probable classes, best first. */
+/* The `SHOWN` classes it says most for, best first. */
 static void rank(const float *p, int classes, int best[SHOWN])
 {
     for (int k = 0; k < SHOWN; k++) {
@@ -124,17 +126,18 @@ static void rank(const float *p, int classes, int best[SHOWN])
     }
 }
 
-static void print_human(const char *image, const struct run_facts *f, const float *p)
+static void print_human(const char *image, const struct run_facts *f, const float *p, bool probable)
 {
     int best[SHOWN];
     rank(p, f->class_count, best);
     output("%s: ", image);
     for (int k = 0; k < SHOWN && k < f->class_count; k++)
-        output("%s%s %.1f %%", k ? ", " : "", f->class_name[best[k]], 100 * (double)p[best[k]]);
+        output(probable ? "%s%s %.1f %%" : "%s%s (%.3g)", k ? ", " : "", f->class_name[best[k]],
+               (probable ? 100 : 1) * (double)p[best[k]]);
     output("\n");
 }
 
-static enum st print_json(const char *image, const struct run_facts *f, const float *p)
+static enum st print_json(const char *image, const struct run_facts *f, const float *p, bool probable)
 {
     int best[SHOWN];
     rank(p, f->class_count, best);
@@ -142,7 +145,7 @@ static enum st print_json(const char *image, const struct run_facts *f, const fl
     for (int c = 0; c < f->class_count; c++)
         json_put(&all, f->class_name[c], json_real((double)p[c]));
     json_t *one = json_pack("{s:o, s:i, s:s, s:o}", "image", json_foreign(image), "class", best[0], "name",
-                            f->class_name[best[0]], "probabilities", all);
+                            f->class_name[best[0]], probable ? "probabilities" : "outputs", all);
     return json_print(one);
 }
 
@@ -150,12 +153,12 @@ static enum st run(int argc, char **argv)
 {
     enum st s = ST_OK;
     const char *positional[IMAGES_MAX + 2] = {0}, *devices = NULL;
-    bool json = false, best = false;
+    bool json = false, best = false, probable = false;
     struct run_facts facts = {0};
     struct device_hold hold = {0};
     struct images images = {0};
     struct data_split pictures = {0};
-    float *probability = NULL;
+    float *says = NULL;
     const struct arg args[] = {
         {"--best", ARG_FLAG, &best, NULL, "by the weights of the best epoch, not of the last one"},
         {"--devices", ARG_TEXT, &devices, "SPEC", "the device; default: the best one"},
@@ -171,24 +174,24 @@ static enum st run(int argc, char **argv)
     TRY(read_images(&images, &facts, &pictures.pixels));
     pictures.n = images.n;
     TRY(NEW(pictures.labels, pictures.n));
-    TRY(NEW(probability, pictures.n * (size_t)facts.class_count));
+    TRY(NEW(says, pictures.n * (size_t)facts.class_count));
     if (pictures.n) {
         TRY(device_open(devices, &hold));
-        TRY(predict(&facts, positional[0], best, hold.device, &pictures, probability));
+        TRY(predict(&facts, positional[0], best, hold.device, &pictures, says, &probable));
     }
     for (uint32_t i = 0; i < pictures.n; i++) {
-        const float *p = probability + (size_t)i * (size_t)facts.class_count;
+        const float *p = says + (size_t)i * (size_t)facts.class_count;
         if (json)
-            TRY(print_json(images.path[i], &facts, p));
+            TRY(print_json(images.path[i], &facts, p, probable));
         else
-            print_human(images.path[i], &facts, p);
+            print_human(images.path[i], &facts, p, probable);
     }
     if (images.bad)
         TRY(st_fail(ST_INPUT, "%u of %u picture%s could not be read", images.bad, images.bad + images.n,
                     plural(images.bad + images.n)));
 out:
     device_close(&hold);
-    mem_free(probability);
+    mem_free(says);
     mem_free(pictures.pixels);
     mem_free(pictures.labels);
     arena_free(&images.arena);

@@ -27,6 +27,7 @@ static const struct kernel_row kernels[KERNELS] = {
     [K_BN_BACKWARD] = {MX_BATCHNORM, "batchnorm", "bn_backward", true, true, ANYWHERE},
     [K_SOFTMAX_LOSS] = {MX_SOFTMAX, "softmax", "softmax_loss", false, true, ANYWHERE},
     [K_SOFTMAX] = {MX_SOFTMAX, "softmax", "softmax", false, true, ANYWHERE},
+    [K_LABEL_DISTANCE] = {MX_LABEL_DISTANCE, "label_distance", "label_distance", false, true, ANYWHERE},
     [K_SQUARED_LOSS] = {MX_SQUARED_LOSS, "squared_loss", "squared_loss", false, true, ANYWHERE},
     [K_SIMILARITY_ROWS] = {MX_SIMILARITY, "similarity", "similarity_rows", false, true, ANYWHERE},
     [K_SIMILARITY_ERROR] = {MX_SIMILARITY, "similarity", "similarity_error", false, true, ANYWHERE},

@@ -14,7 +14,7 @@ struct reader {
     int word_count;
     char *word[WORDS_MAX];
     struct nn_shape shape; /* behind the last layer read */
-    bool have_input, have_loss;
+    bool have_input;
     int cut_line; /* of the last cut */
 };
 
@@ -195,20 +195,40 @@ static void trade_da(struct nn_net *net, const struct nn_section *section)
     }
 }
 
+static const char *loss_name(const void *unused, size_t i)
+{
+    (void)unused;
+    const struct nn_loss *loss = nn_loss_at((int)i);
+    return loss ? loss->name : NULL;
+}
+
+static enum st find_loss(const struct reader *r, const struct nn_loss **out)
+{
+    char text[SHOW_UNKNOWN_MAX];
+    if (r->word_count != 2)
+        return FAIL(r, "loss takes one word of these: %s", show_names(text, sizeof text, loss_name, NULL));
+    for (int i = 0; (*out = nn_loss_at(i)) != NULL; i++)
+        if (strcmp((*out)->name, r->word[1]) == 0)
+            return ST_OK;
+    return FAIL(r, "%s", show_unknown(text, sizeof text, "loss", r->word[1], loss_name, NULL));
+}
+
 static enum st read_loss(struct reader *r)
 {
-    if (r->word_count != 2 || strcmp(r->word[1], "softmax") != 0)
-        return FAIL(r, "loss '%s' is unknown; known: softmax", r->word_count > 1 ? r->word[1] : "");
+    enum st s = ST_OK;
+    const struct nn_loss *loss;
+    TRY(find_loss(r, &loss));
     if (open_section(r)->count == 0)
-        return r->net->layer_count ? FAIL(r, "the cut of line %d has no layer behind it", r->cut_line)
-                                   : FAIL(r, "no layer before the loss");
+        TRY(r->net->layer_count ? FAIL(r, "the cut of line %d has no layer behind it", r->cut_line)
+                                : FAIL(r, "no layer before the loss"));
     if (r->shape.h != 1 || r->shape.w != 1 || r->shape.c < 2)
-        return FAIL(r, "loss softmax takes a vector of 2 or more classes, not %dx%dx%d: put a dense layer before it",
-                    r->shape.c, r->shape.h, r->shape.w);
+        TRY(FAIL(r, "loss %s takes a vector of 2 or more classes, not %dx%dx%d: put a dense layer before it",
+                 loss->name, r->shape.c, r->shape.h, r->shape.w));
     r->net->classes = r->shape.c;
+    r->net->loss = loss;
     open_section(r)->line = r->line;
-    r->have_loss = true;
-    return ST_OK;
+out:
+    return s;
 }
 
 /* The words from the second on, with single blanks between them. */
@@ -264,7 +284,7 @@ static enum st read_line(struct reader *r, char *line)
     }
     if (r->word_count == 0)
         return ST_OK;
-    if (r->have_loss)
+    if (r->net->loss)
         return FAIL(r, "'%s' behind the loss, which must be the last line", r->word[0]);
     if (strcmp(r->word[0], "loss") == 0)
         return read_loss(r);
@@ -329,6 +349,7 @@ static enum st parse(const char *text, const char *origin, bool layers_alone, st
 {
     enum st s = ST_OK;
     struct nn_net *net = NULL;
+    char names[SHOW_UNKNOWN_MAX];
     TRY(new_net(text, origin, &net));
     char *line = arena_copy(&net->arena, text, strlen(text));
     if (!line)
@@ -342,8 +363,9 @@ static enum st parse(const char *text, const char *origin, bool layers_alone, st
         r.line++;
         TRY(read_line(&r, line));
     }
-    if (!r.have_loss && !layers_alone)
-        TRY(FAIL(&r, "the net ends without a loss: its last line is 'loss softmax'"));
+    if (!net->loss && !layers_alone)
+        TRY(FAIL(&r, "the net ends without a loss: its last line is 'loss' and one of %s",
+                 show_names(names, sizeof names, loss_name, NULL)));
     if (layers_alone)
         net->classes = nn_size(r.shape);
     for (int i = 0; i < net->section_count; i++)

@@ -21,6 +21,7 @@ enum st nn_net_layers(const struct nn_net *net, int first, int count, struct nn_
     own->section[0].count = own->layer_count = count;
     own->input = own->layer[0].in;
     own->classes = nn_size(own->layer[count - 1].out);
+    own->loss = net->loss;
     own->tensor_first = tensors_before(net, first);
     place_tensors(own);
     *out = own;
@@ -132,5 +133,5 @@ void nn_net_write(const struct nn_net *net, struct text *out)
         }
         text_add(out, "\n");
     }
-    text_add(out, "loss softmax\n");
+    text_add(out, "loss %s\n", net->loss->name);
 }

@@ -88,7 +88,7 @@ static enum st open_layers(struct probe *p, int first, int count)
     if (p->first)
         TRY(mx_prepare(p->mx, MX_GATHER, MX_IDENTITY));
     if (p->last)
-        TRY(mx_prepare(p->mx, MX_SOFTMAX, MX_IDENTITY));
+        TRY(mx_prepare(p->mx, p->whole->loss->op, MX_IDENTITY));
     TRY(mx_prepare(p->mx, MX_OPTIMIZER, MX_IDENTITY));
 out:
     return s;
@@ -148,7 +148,7 @@ static enum st enqueue_step(struct probe *p)
     struct nn_update update = {.momentum = 0.9, .t = 1};
     TRY(run_forward(p, &y));
     if (p->last)
-        TRY(mx_softmax_loss(p->mx, y, p->labels, delta, mx_view(p->per_row, 0, 2, p->batch)));
+        TRY(p->whole->loss->measure(p->mx, y, p->labels, delta, mx_view(p->per_row, 0, 2, p->batch)));
     TRY(nn_module_backward(p->module, &pass, probe_x(p), p->first ? NULL : &dx));
     TRY(p->optimizer->step(p->mx, p->module, &update));
     TRY(ocl_flush(p->queue));

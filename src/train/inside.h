@@ -91,7 +91,7 @@ MUST_USE enum st train_open_gradients(struct ocl_device *device, const struct nn
                                       const struct train_scaling *scaling, int batch, struct train **out);
 /* As train_load(), of a file that need not be of these layers alone unless it is of `all` of its net. */
 MUST_USE enum st train_load_layers(struct train *t, const char *path, bool all);
-/* Outputs (n, classes) for the n pictures of a split, through phi; through softmax where that is NULL. WAITS. */
+/* Outputs (n, classes) for the n pictures of a split, through phi; as train_predict() where that is NULL. WAITS. */
 MUST_USE enum st train_outputs(struct train *t, const struct data_split *pictures, const struct mx_activation *phi,
                                float *out);
 

@@ -20,7 +20,7 @@ static enum st enqueue_forward(struct train *t, enum train_split split, uint32_t
     struct mx_tensor y, x = batch_x(t, rows), per_row = mx_view(t->per_row, 0, 2, rows);
     TRY(feed_batch(&t->feed[split], first, rows, t->scale, x, t->labels));
     TRY(nn_module_forward(t->module, pass, x, &y));
-    TRY(mx_softmax_loss(t->mx, y, t->labels, nn_module_delta(t->module, rows), per_row));
+    TRY(t->net->loss->measure(t->mx, y, t->labels, nn_module_delta(t->module, rows), per_row));
     TRY(mx_row_sum(t->mx, per_row, mx_view(t->meter_buf, 2 * (size_t)t->pending, 1, 2)));
     t->pending++;
 out:
@@ -87,7 +87,7 @@ enum st train_check_finite(const struct train *t, double loss, uint64_t step)
 
 enum st train_check_losses(const struct train *t, double loss, uint64_t steps)
 {
-    double guess = log(t->net->classes), mean = loss / (double)(steps * (uint64_t)t->batch);
+    double guess = t->net->loss->guess(t->net->classes), mean = loss / (double)(steps * (uint64_t)t->batch);
     bool enough = steps >= WINDOW / 2 || steps >= t->steps_per_epoch;
     if (!enough || !isfinite(loss) || mean <= TRAIN_ABSURD * guess)
         return train_check_finite(t, loss, t->step - t->step_in_epoch + steps);
@@ -322,7 +322,7 @@ out:
 static enum st finish(struct train *t, const struct mx_activation *phi, struct mx_tensor y)
 {
     if (!phi)
-        return mx_softmax(t->mx, y, y);
+        return t->net->loss->probabilities ? t->net->loss->probabilities(t->mx, y) : ST_OK;
     return phi->kind == MX_IDENTITY ? ST_OK : mx_act(t->mx, *phi, y, y);
 }
 
@@ -350,7 +350,7 @@ out:
     return s;
 }
 
-enum st train_predict(struct train *t, const struct data_split *pictures, float *probabilities)
+enum st train_predict(struct train *t, const struct data_split *pictures, float *out)
 {
-    return train_outputs(t, pictures, NULL, probabilities);
+    return train_outputs(t, pictures, NULL, out);
 }

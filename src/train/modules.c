@@ -200,7 +200,7 @@ static enum st open_buffers(struct worker *w)
     if (!w->spec) {
         TRY(ocl_buf_create(d, 8 * rows, &w->per_row));
         TRY(ocl_buf_create(d, sizeof w->meter, &w->meter_buf));
-        TRY(mx_prepare(w->mx, MX_SOFTMAX, MX_IDENTITY));
+        TRY(mx_prepare(w->mx, w->net->loss->op, MX_IDENTITY));
         TRY(mx_prepare(w->mx, MX_COLUMNS, MX_IDENTITY));
     }
 out:

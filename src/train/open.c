@@ -102,7 +102,7 @@ static enum st make_buffers(struct train *t, const struct train_scaling *scaling
             TRY(feed_open(t->mx, split_of(t->set, i), channels, hw, t->batch, i == TRAIN_TRAINING, streams,
                           &t->feed[i]));
     TRY(mx_prepare(t->mx, MX_GATHER, MX_IDENTITY));
-    TRY(mx_prepare(t->mx, MX_SOFTMAX, MX_IDENTITY));
+    TRY(mx_prepare(t->mx, t->net->loss->op, MX_IDENTITY));
     TRY(mx_prepare(t->mx, MX_COLUMNS, MX_IDENTITY)); /* sums of losses */
     if (t->options)
         TRY(mx_prepare(t->mx, MX_OPTIMIZER, MX_IDENTITY));

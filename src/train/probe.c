@@ -47,8 +47,8 @@ static enum st probe_forward(struct probe *p, struct worker *w)
     if (w->to_above)
         TRY(read_tensor(w, y, p->h));
     else
-        TRY(mx_softmax_loss(w->mx, y, w->labels[0], nn_module_delta(w->module, p->rows),
-                            mx_view(w->per_row, 0, 2, p->rows)));
+        TRY(w->net->loss->measure(w->mx, y, w->labels[0], nn_module_delta(w->module, p->rows),
+                                  mx_view(w->per_row, 0, 2, p->rows)));
 out:
     return s;
 }

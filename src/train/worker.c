@@ -203,7 +203,7 @@ static enum st measure_loss(struct worker *w, struct mx_tensor y, int rows, int 
 {
     enum st s = ST_OK;
     struct mx_tensor per_row = mx_view(w->per_row, 0, 2, rows);
-    TRY(mx_softmax_loss(w->mx, y, w->labels[set], nn_module_delta(w->module, rows), per_row));
+    TRY(w->net->loss->measure(w->mx, y, w->labels[set], nn_module_delta(w->module, rows), per_row));
     TRY(mx_row_sum(w->mx, per_row, mx_view(w->meter_buf, 2 * (size_t)w->pending, 1, 2)));
     w->meter_step[w->pending++] = w->step_in_epoch;
 out:

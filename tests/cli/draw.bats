@@ -33,6 +33,16 @@ look()
     refused '--draw-every is -1, must be from 0 to 100000' train "$NET" --data digits --draw-every -1 --out no
 }
 
+@test "the surest mistakes of a net whose loss makes no probabilities" {
+    good train 'input 1x28x28; dense 10; loss squared' --data digits --limit 300 --epochs 1 --out run
+    good eval run --json
+    local accuracy
+    accuracy=$(json 'd[0]["test_accuracy"]' <<<"$output")
+    good draw run
+    look confusion run "$accuracy" output
+    [ -s run/pictures/mistakes.png ] && [ -s run/pictures/inputs-classes.png ]
+}
+
 @test "pictures that cannot be written: a note, and training goes on" {
     mkdir -p run/snapshots/epoch-00001.safetensors run/pictures/curves.png
     echo '{"clutch": ""}' >run/run.json

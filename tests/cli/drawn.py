@@ -147,7 +147,7 @@ def check_page(folder):
     print(len(shown))
 
 
-def check_confusion(run, accuracy):
+def check_confusion(run, accuracy, says="probability"):
     with open(os.path.join(run, "pictures", "confusion.csv"), encoding="utf-8") as file:
         rows = list(csv.reader(file))
     counts = numpy.array([[int(v) for v in row[1:]] for row in rows[1:]])
@@ -158,7 +158,7 @@ def check_confusion(run, accuracy):
     with open(os.path.join(run, "pictures", "mistakes.csv"), encoding="utf-8") as file:
         mistakes = list(csv.DictReader(file))
     assert len(mistakes) == counts.sum() - numpy.trace(counts)
-    sure = [float(row["probability"]) for row in mistakes]
+    sure = [float(row[says]) for row in mistakes]
     assert sure == sorted(sure, reverse=True) and all(row["class"] != row["taken for"] for row in mistakes)
 
 
@@ -196,7 +196,7 @@ def main():
     elif what == "page":
         check_page(*rest)
     elif what == "confusion":
-        check_confusion(rest[0], float(rest[1]))
+        check_confusion(rest[0], float(rest[1]), *rest[2:])
     elif what == "spoil":
         spoil(*rest)
     elif what == "make":

@@ -15,13 +15,18 @@ input 1x6; dense 4; loss softmax|net:1: input '1x6': $shape
 input 1x6x0; dense 4; loss softmax|net:1: input '1x6x0': $shape
 input 1x6x6; batchnorm; dense 4; loss softmax|net:2: batchnorm takes a vector, not a picture of 1x6x6: $before
 input 1x6x6; relu; loss softmax|net:3: loss softmax takes a vector of 2 or more classes, not 1x6x6: $before
-input 1x6x6; dense 4|net:2: the net ends without a loss: its last line is 'loss softmax'
+input 1x6x6; dense 4|net:2: the net ends without a loss: its last line is 'loss' and one of softmax, squared
 input 1x6x6; loss softmax|net:2: no layer before the loss
 dense 4; loss softmax|net:1: 'dense' before the input: the first line is 'input CxHxW'
 input 1x6x6; dense; loss softmax|net:2: dense: units (outputs) is missing
 input 1x6x6; dense 0; loss softmax|net:2: dense: units is '0', must be a whole number from 1 to 1048576
 input 1x6x6; dense 4 width=3; loss softmax|net:2: dense: unknown option 'width'; known: units, bias, zero
-input 1x6x6; dense 4; loss hinge|net:3: loss 'hinge' is unknown; known: softmax
+input 1x6x6; dense 4; loss hinge|net:3: unknown loss 'hinge'; known: softmax, squared
+input 1x6x6; dense 4; loss square|net:3: unknown loss 'square'; did you mean 'squared'? known: softmax, squared
+input 1x6x6; dense 4; loss|net:3: loss takes one word of these: softmax, squared
+input 1x6x6; dense 4; loss squared 2|net:3: loss takes one word of these: softmax, squared
+input 1x6x6; loss squared|net:2: no layer before the loss
+input 1x6x6; relu; loss squared|net:3: loss squared takes a vector of 2 or more classes, not 1x6x6: $before
 END
     printf 'input 1x6x6\n# a comment\ndense 4\nrelo\nloss softmax\n' >bad.net
     refused "bad.net:4: unknown word 'relo'; did you mean 'relu'? $known" train bad.net --data data

@@ -149,6 +149,33 @@ or a --warmup" ]]
     [ "$(json '"".join(d[0]["probabilities"])' <<<"$output")" = 0123456789 ]
 }
 
+@test "squared loss: a net learns, goes on to the same bits, and says outputs, for there are no probabilities" {
+    local net='input 1x28x28; dense 16; batchnorm; relu; dense 10; loss squared'
+    local options=(--data digits --limit 2000 --batch 32 --lr 0.01 --schedule none)
+    good train "$net" "${options[@]}" --epochs 3 --out run
+    good train "$net" "${options[@]}" --epochs 1 --out part
+    good train --resume part --epochs 3
+    bits_equal run/model.safetensors part/model.safetensors
+    good eval part --json
+    [ "$(json 'd[0]["test_accuracy"] > 0.75 and 0 < d[0]["test_loss"] < 0.45' <<<"$output")" = True ]
+    python3 "$(tree tests/cli/digit.py)" zero.png 28 28
+    good predict run zero.png
+    [[ $output =~ ^zero\.png:\ 0\ \([0-9.]+\),\ [1-9]\ \(-?[0-9.]+\),\ [1-9]\ \(-?[0-9.]+\)$ ]]
+    good predict run zero.png --json
+    [ "$(json '(d[0]["class"], "".join(d[0]["outputs"]), max(d[0]["outputs"], key=d[0]["outputs"].get),
+        "probabilities" in d[0])' <<<"$output")" = "(0, '0123456789', '0', False)" ]
+}
+
+@test "squared loss in modules: in lockstep, the true gradient at the cut gives the bits of one module" {
+    local net='input 1x28x28; dense 16; batchnorm; relu; CUT dense 16; relu; dense 10; loss squared'
+    local options=(--data digits --limit 1000 --batch 50 --epochs 2 --lr 0.01)
+    good train "${net/CUT/}" "${options[@]}" --out whole
+    good train "${net/CUT/cut exact;}" "${options[@]}" --devices virtual:2@1 --lockstep --out exact
+    bits_equal whole/model.safetensors exact/model.safetensors
+    good train "${net/CUT/cut csg;}" "${options[@]}" --devices virtual:2@1 --lockstep --out csg --json
+    [ "$(json '0.3 < d[-1]["modules"][0]["cosine"] < 1 and d[-1]["test_loss"] < 0.45' <<<"$output")" = True ]
+}
+
 @test "predict with a net that takes pictures as vectors" {
     good train 'input 784; dense 10; loss softmax' --data digits --limit 2000 --epochs 3 --lr 0.01 --out run
     python3 "$(tree tests/cli/digit.py)" zero.png 28 28

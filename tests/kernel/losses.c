@@ -1,4 +1,4 @@
-/* The losses that couple modules against their twins. */
+/* Squared distances, to targets and to labels, and the similarity that couples modules, against their twins. */
 #include "support/check.h"
 #include "support/device.h"
 
@@ -49,6 +49,66 @@ static void test_squared_loss_of_nan(void **state)
         for (int r = 0; r < ROWS; r++)
             assert_int_equal(isnan(loss[r]) != 0, r == WHERE / COLS);
     }
+    device_done();
+}
+
+static struct ocl_buf *random_labels(int rows, int classes, uint32_t **label)
+{
+    *label = (uint32_t *)(void *)host_doubles((size_t)rows);
+    for (int r = 0; r < rows; r++)
+        (*label)[r] = rng_below(host_rng(), (uint32_t)classes);
+    return device_bytes(*label, (size_t)rows * sizeof **label);
+}
+
+static void check_label_distance(int rows, int cols, struct mx_activation unused)
+{
+    (void)unused;
+    uint32_t *label;
+    struct ocl_buf *labels = random_labels(rows, cols, &label);
+    struct pair z = pair_random(rows, cols, -2, 2), delta = pair_new(rows, cols), per_row = pair_new(2, rows);
+    ref_label_distance(rows, cols, z.ref, label, delta.ref, per_row.ref, per_row.ref + rows);
+    OK(mx_label_distance(device_mx(), z.t, labels, delta.t, per_row.t));
+    pair_close("delta of a distance to the label", delta, 0, ROUND);
+    pair_close("distance to the label, and correct", per_row, 0, (cols + 3) * ROUND); /* as above; halving is exact */
+    device_done();
+}
+
+static void test_label_distance(void **state)
+{
+    (void)state;
+    device_shapes(check_label_distance, device_act(MX_IDENTITY));
+}
+
+static void test_label_distance_by_hand(void **state)
+{
+    (void)state;
+    static const double z[] = {-0.25, 1.5, 0.5, /* equal ones: */ 2, 3, 3, 3, 1, 3};
+    static const double delta[] = {-0.25, 0.5, 0.5, 2, 3, 2, 2, 1, 3}, per_row[] = {0.28125, 8.5, 7, 1, 0, 1};
+    static const uint32_t label[] = {1, 2, 0};
+    struct pair at = pair_of(3, 3, z), d = pair_new(3, 3), rows = pair_new(2, 3);
+    memcpy(d.ref, delta, sizeof delta);
+    memcpy(rows.ref, per_row, sizeof per_row);
+    OK(mx_label_distance(device_mx(), at.t, device_bytes(label, sizeof label), d.t, rows.t));
+    pair_close("delta of a distance to the label", d, 0, 0);
+    pair_close("distance to the label, and correct", rows, 0, 0);
+    device_done();
+}
+
+static void test_label_distance_of_nan(void **state)
+{
+    (void)state;
+    enum { ROWS = 5, COLS = 18, WHERE = 2 * COLS + 17 };
+    uint32_t *label;
+    struct ocl_buf *labels = random_labels(ROWS, COLS, &label);
+    double *values = host_random(ROWS * COLS, -1, 1);
+    values[WHERE] = NAN;
+    struct pair z = pair_of(ROWS, COLS, values), delta = pair_new(ROWS, COLS), per_row = pair_new(2, ROWS);
+    OK(mx_label_distance(device_mx(), z.t, labels, delta.t, per_row.t));
+    const float *gradient = pair_values(delta), *loss = pair_values(per_row);
+    for (int i = 0; i < ROWS * COLS; i++)
+        assert_int_equal(isnan(gradient[i]) != 0, i == WHERE);
+    for (int r = 0; r < ROWS; r++)
+        assert_int_equal(isnan(loss[r]) != 0, r == WHERE / COLS);
     device_done();
 }
 
@@ -295,6 +355,9 @@ int main(void)
         DEVICE_TEST(test_similarity_is_prepared_whole),
         DEVICE_TEST(test_squared_loss),
         DEVICE_TEST(test_squared_loss_of_nan),
+        DEVICE_TEST(test_label_distance),
+        DEVICE_TEST(test_label_distance_by_hand),
+        DEVICE_TEST(test_label_distance_of_nan),
         DEVICE_TEST(test_similarity),
         DEVICE_TEST(test_similarity_by_every_provider),
         DEVICE_TEST(test_similarity_by_hand),

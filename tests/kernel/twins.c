@@ -102,14 +102,14 @@ static void test_batchnorm(void **state)
     check_batchnorm(false);
 }
 
-struct softmax_case {
+struct labelled_case {
     double z[N];
     uint32_t label[ROWS];
 };
 
 static double softmax_loss(const void *with)
 {
-    const struct softmax_case *k = with;
+    const struct labelled_case *k = with;
     double delta[N], loss[ROWS], correct[ROWS], sum = 0;
     ref_softmax_loss(ROWS, COLS, k->z, k->label, delta, loss, correct);
     for (int r = 0; r < ROWS; r++)
@@ -120,7 +120,7 @@ static double softmax_loss(const void *with)
 static void test_softmax(void **state)
 {
     (void)state;
-    struct softmax_case k = {.label = {0, 1, 2, 3, 0}};
+    struct labelled_case k = {.label = {0, 1, 2, 3, 0}};
     double delta[N], p[N], loss[ROWS], correct[ROWS];
     fill(k.z, N, -2, 2);
     ref_softmax(ROWS, COLS, k.z, p);
@@ -157,6 +157,27 @@ static void test_squared_loss(void **state)
         close_to("delta of a distance", i, delta[i], difference(distance, &k, k.y, i));
 }
 
+static double label_distance(const void *with)
+{
+    const struct labelled_case *k = with;
+    double delta[N], loss[ROWS], correct[ROWS], sum = 0;
+    ref_label_distance(ROWS, COLS, k->z, k->label, delta, loss, correct);
+    for (int r = 0; r < ROWS; r++)
+        sum += loss[r];
+    return sum;
+}
+
+static void test_label_distance(void **state)
+{
+    (void)state;
+    struct labelled_case k = {.label = {0, 1, 2, 3, 0}};
+    double delta[N], loss[ROWS], correct[ROWS];
+    fill(k.z, N, -2, 2);
+    ref_label_distance(ROWS, COLS, k.z, k.label, delta, loss, correct);
+    for (int i = 0; i < N; i++)
+        close_to("delta of a distance to the label", i, delta[i], difference(label_distance, &k, k.z, i));
+}
+
 struct similarity_case {
     double v[N];
     uint32_t label[ROWS];
@@ -190,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_batchnorm),
         cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_squared_loss),
+        cmocka_unit_test(test_label_distance),
         cmocka_unit_test(test_similarity_loss),
     };
     rng_init(&rng, 1, 0);

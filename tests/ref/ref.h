@@ -56,6 +56,10 @@ void ref_softmax(int rows, int cols, const double *z, double *p);
 void ref_softmax_loss(int rows, int cols, const double *z, const uint32_t *label, double *delta, double *loss,
                       double *correct);
 
+/* delta = z - onehot(label), loss = |delta|^2 / 2, correct as above */
+void ref_label_distance(int rows, int cols, const double *z, const uint32_t *label, double *delta, double *loss,
+                        double *correct);
+
 /* per_row = sum over columns of (y - target)^2, delta = 2 (y - target) */
 void ref_squared_loss(int rows, int cols, const double *y, const double *target, double *delta, double *per_row);
 

@@ -120,6 +120,7 @@ static void call_losses(struct calls *c, struct mx *m)
                                  .rnorm = take(c, 1, ROWS)};
     CALL(mx_softmax(m, c->x, take(c, ROWS, COLS)));
     CALL(mx_softmax_loss(m, c->x, c->labels, take(c, ROWS, COLS), take(c, 2, ROWS)));
+    CALL(mx_label_distance(m, c->x, c->labels, take(c, ROWS, COLS), take(c, 2, ROWS)));
     CALL(mx_squared_loss(m, c->x, c->y, take(c, ROWS, COLS), take(c, 1, ROWS)));
     CALL(mx_similarity_loss(m, c->labels, CLASSES, c->x, &work, take(c, ROWS, COLS), take(c, 1, ROWS)));
 }

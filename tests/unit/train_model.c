@@ -171,6 +171,33 @@ static void test_predictions_are_what_evaluation_counts(void **state)
             assert_true(fabsf(p[i][k] - alone[i][k]) <= 1e-5f); /* sums of products may go in another order */
 }
 
+/* Outputs, for there are no probabilities: half their squared distance to the one-hot is the loss. */
+static void test_predictions_of_squared_loss_are_outputs(void **state)
+{
+    (void)state;
+    static float z[500][10];
+    struct run *r = run_plan("input 1x28x28; dense 16; relu; dense 10; loss squared", 500);
+    struct train *t = run_start(r);
+    struct train_result result;
+    double loss = 0;
+    int right = 0;
+    run_epochs(t, 4);
+    OK(train_evaluate(t, TRAIN_TEST, &result));
+    OK(train_predict(t, &r->set.test, z[0]));
+    for (int i = 0; i < 500; i++) {
+        int best = 0, label = r->set.test.labels[i];
+        for (int k = 0; k < 10; k++) {
+            double d = (double)z[i][k] - (k == label);
+            loss += d * d / 2 / 500;
+            best = z[i][k] > z[i][best] ? k : best;
+        }
+        right += best == label;
+    }
+    assert_true(result.loss < 0.45); /* better than a net that says 0.1 of all classes */
+    assert_true(fabs(loss - result.loss) <= 1e-5 * result.loss);
+    assert_true(result.accuracy == right / 500.0);
+}
+
 static void test_a_loss_that_is_no_number(void **state)
 {
     (void)state;
@@ -262,6 +289,7 @@ int main(void)
         RUNS_TEST(test_model_of_another_net),
         RUNS_TEST(test_a_model_with_more_than_the_net),
         RUNS_TEST(test_predictions_are_what_evaluation_counts),
+        RUNS_TEST(test_predictions_of_squared_loss_are_outputs),
         RUNS_TEST(test_a_loss_that_is_no_number),
         RUNS_TEST(test_net_and_data_do_not_fit),
         RUNS_TEST(test_net_larger_than_the_device),

@@ -176,6 +176,18 @@ or a --warmup" ]]
     [ "$(json '0.3 < d[-1]["modules"][0]["cosine"] < 1 and d[-1]["test_loss"] < 0.45' <<<"$output")" = True ]
 }
 
+# W^T (W h - onehot): linear in h and in the label
+@test "squared loss above a linear net that stands still: a guess that sees the label is the gradient, another is not" {
+    local options=(--data digits --limit 1000 --batch 50 --epochs 4 --optimizer sgd --lr 1e-12 --schedule none \
+        --devices virtual:2@1 --lockstep)
+    local net='input 1x28x28; dense 16; tanh; cut COUPLING; dense 12; dense 10; loss squared'
+    good train "${net/COUPLING/csg ridge=1e-6 error=0}" "${options[@]}" --out csg --json
+    [ "$(json '1 - d[-1]["modules"][0]["cosine"] < 1e-5 and abs(1 - d[-1]["modules"][0]["norm_ratio"]) < 1e-3' \
+        <<<"$output")" = True ]
+    good train "${net/COUPLING/sg ridge=1e-6}" "${options[@]}" --out sg --json
+    [ "$(json '0.5 < d[-1]["modules"][0]["cosine"] < 0.95' <<<"$output")" = True ]
+}
+
 @test "predict with a net that takes pictures as vectors" {
     good train 'input 784; dense 10; loss softmax' --data digits --limit 2000 --epochs 3 --lr 0.01 --out run
     python3 "$(tree tests/cli/digit.py)" zero.png 28 28

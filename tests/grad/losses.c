@@ -94,7 +94,9 @@ static void test_gradients(void **state)
     const struct nn_loss *loss;
     for (int k = 0; (loss = nn_loss_at(k)) != NULL; k++) {
         open_case(loss);
+        struct ocl_counts before = ocl_counts();
         (void)mean_loss();
+        assert_int_equal(ocl_counts().kernels, before.kernels); /* its group has them all */
         OK(nn_module_backward(at.module, &pass, at.x.t, NULL));
         for (int i = 0; i < nn_tensor_count(at.net); i++)
             check_tensor(i);

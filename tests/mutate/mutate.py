@@ -36,7 +36,7 @@ FLOORS = {
     "cl": ["kernel-elementwise", "kernel-losses", "kernel-reductions", "kernel-ridge", "kernel-dense", "kernel-gemm",
            "kernel-twins",
            "kernel-chain_check", "kernel-chains", "kernel-peak", "kernel-prepare", "unit-chain"],
-    "nn": ["unit-nn", "unit-nn_cuts", "unit-module", "grad-layers", "golden-mlp", "unit-train_model"],
+    "nn": ["unit-nn", "unit-nn_cuts", "unit-module", "grad-layers", "grad-losses", "golden-mlp", "unit-train_model"],
     "sg": ["unit-sg_words", "unit-mailbox", "unit-sg", "unit-sg_ls", "unit-sg_local", "unit-team_dni"],
     "plan": ["unit-plan", "plan.bats", "kept.bats"],
     "data": ["unit-data", "unit-data_folder", "folders.bats"],

@@ -55,7 +55,8 @@ static void test_wrong_lines(void **state)
     (void)state;
     static const struct wrong wrong[] = {
         {"", "t.net:1: the net ends without a loss: its last line is 'loss' and one of softmax, squared"},
-        {"input 8\ndense 2\n", "t.net:3: the net ends without a loss: its last line is 'loss' and one of softmax, squared"},
+        {"input 8\ndense 2\n",
+         "t.net:3: the net ends without a loss: its last line is 'loss' and one of softmax, squared"},
         {"dense 2", "t.net:1: 'dense' before the input: the first line is 'input CxHxW'"},
         {"input 8\n\ninput 8", "t.net:3: a second input"},
         {"input", "t.net:1: input takes one shape, such as 1x28x28"},

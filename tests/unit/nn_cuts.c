@@ -302,6 +302,7 @@ static void test_written_plainly(void **state)
     (void)state;
     check_written(CUT_NET, "input 2x3x5\ndense units=7\nbatchnorm\nrelu\ndropout p=0.25\ndense units=6\nrelu\n"
                            "dense units=5\nbatchnorm\ndense units=3\nloss softmax\n");
+    check_written("input 4; dense 3; loss  squared # half", "input 4\ndense units=3\nloss squared\n");
     check_written("input 4; # from a file\xE9; dense 1000003 bias=0; leakyrelu slope=0.01;leakyrelu 0.3333333333;"
                   "batchnorm momentum=0.3 eps=1e-5; dense units=2 zero=1;loss   softmax",
                   "input 4\ndense units=1000003 bias=0\nleakyrelu\nleakyrelu slope=0.3333333333\n"

@@ -56,8 +56,8 @@ def make_step(net, adam, mode, steps):
 
     if mode != "eager":
         forward = torch.compile(forward)
-    update = torch.compile(optimizer.step) if mode == "compile-all" else optimizer.step
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps) if steps else None
+    update = torch.compile(optimizer.step) if mode == "compile-all" else optimizer.step
 
     def step(x, labels):
         optimizer.zero_grad(set_to_none=True)

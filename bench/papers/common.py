@@ -16,7 +16,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import textwrap
 import time
@@ -135,16 +134,12 @@ class Bench:
 
 
 def torch_python(install):
-    """A Python that has PyTorch: BENCH_PYTHON, ours below build/bench, the system's; or, where `install`, ours after a
-    download. None where there is none."""
+    """A Python that has PyTorch: BENCH_PYTHON, or ours below build/bench, after a download where `install`. None where
+    there is none. Not the system's: Debian's PyTorch may have nothing but the reference BLAS to compute with."""
     import prepare
-    ours = os.path.join(WORK, "venv")
-    have = [os.environ.get("BENCH_PYTHON"), os.path.join(ours, "bin", "python"), sys.executable, "/usr/bin/python3"]
-    for program in have[:1] if have[0] else have[1:]:
-        if has(program, "torch"):
-            return program
+    given = os.environ.get("BENCH_PYTHON") or os.path.join(WORK, "venv", "bin", "python")
     try:
-        return prepare.python() if install and not have[0] else None
+        return prepare.python() if install or has(given, "torch") else None
     except Problem as problem:
         say(f"bench: {problem}")
         return None

@@ -355,10 +355,10 @@ Of others: one reproduction took 0.64 of the time of back-propagation, but each 
 steps only; a course project measured three times *slower* epochs (both *read* in their repositories)."""
     setup = f"""784-256-...-10 with batch norm and ReLU, 3 to 16 layers counting the output, on the first
 {first['samples']} pictures of Fashion-MNIST, batch {first['batch']}, {first['epochs']} epochs ({steps} steps), Adam
-1e-3, cosine. A module a device, cut where the slowest is fastest. Emulated devices share the real one and keep time by
-the work that they do; one of slowness 2 takes twice as long for it. *x locked* is steps per second over `exact` on the
-same modules, the median of seeds; *x single*, over one device alone (of halves: the whole CPU); *bound*, see below.
-`none` is a control whose lower modules never learn."""
+1e-3, cosine. A module a device, cut where the slowest is fastest. Emulated devices are each as fast as one core here,
+those of slowness 2 half as fast, and have clocks that their work moves (docs/decoupled.md). *x locked* is steps per
+second over `exact` on the same modules, the median of seeds; *x single*, over one device alone (of halves: the whole
+CPU); *bound*, see below. `none` is a control whose lower modules never learn."""
     parts = [claim, setup, "Steps per second over locked training:", gains_table(found)]
     for layers in sorted({int(row["layers"]) for row in found} & {3, 8, 16}):
         mine = [row for row in found if int(row["layers"]) == layers and row["coupling"] != TORCH]

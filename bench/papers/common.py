@@ -31,10 +31,12 @@ FACTS = ("mode", "device", "driver", "cpu", "cores", "commit", "date", "seeds", 
 @dataclass(frozen=True)
 class Job:
     """A command that is run once. `words` begin with the program, "clutch" or "torch", and name data as `data` does;
-    `about` is for the table alone, and no part of what was run."""
+    `about` is for the table alone, and no part of what was run. `alone`: it takes real time, which what runs beside it
+    would disturb (not so with emulated devices, whose clocks are their own, and in lockstep)."""
     words: tuple
     data: str = "fashion-mnist"
     seed: int = 1
+    alone: bool = field(default=False, compare=False)
     about: dict = field(default_factory=dict, compare=False)
 
     def shown(self):
@@ -52,15 +54,16 @@ class Job:
         return hashlib.sha256(json.dumps(self.words).encode()).hexdigest()[:16]
 
 
-def clutch_job(command, net, *words, data="fashion-mnist", seed=1, **about):
+def clutch_job(command, net, *words, data="fashion-mnist", seed=1, alone=False, **about):
     """`clutch compare` or `clutch train` of one seed; its result is the list of JSON objects that it prints."""
     seeds = "--seeds" if command == "compare" else "--seed"
-    return Job(("clutch", command, net, "--data", data, *words, seeds, str(seed), "--json"), data, seed, about)
+    return Job(("clutch", command, net, "--data", data, *words, seeds, str(seed), "--json"), data, seed, alone,
+               about)
 
 
 def torch_job(options, data="fashion-mnist", seed=1, **about):
     """bench/torch_train.py with options, but for the data."""
-    return Job(("torch", json.dumps({**options, "seed": seed}, sort_keys=True), data), data, seed, about)
+    return Job(("torch", json.dumps({**options, "seed": seed}, sort_keys=True), data), data, seed, True, about)
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------

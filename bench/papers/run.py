@@ -1,10 +1,12 @@
 """The tables of published claims, measured again: `python3 bench/papers/run.py --help`, and bench/README.md."""
 import argparse
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+from multiprocessing.pool import ThreadPool
 
 # modules are found from bench/, so that `common` is its, and ours are papers.NAME
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -37,6 +39,8 @@ def read_options():
                    "is kept, the document from CSV files alone where nothing is")
     p.add_argument("--fresh", action="store_true", help="measure anew what is kept")
     p.add_argument("--seeds", type=int, metavar="N", help="seeds 1 to N (each table's own; quick 1)")
+    p.add_argument("--jobs", type=int, metavar="N", default=1, help="commands at a time, of those that take no real "
+                   "time (1)")
     p.add_argument("--device", default="0:0", metavar="SPEC", help="the real device: a CPU that can be split in two, "
                    "or a GPU (0:0)")
     p.add_argument("--real", metavar="SPEC", help="several real devices, for speed: 0:0,1:0")
@@ -68,14 +72,24 @@ def check_out(o, names):
 def measure(bench, o, name):
     """Runs the jobs of a table that have not run yet, or, where asked, all; one that fails is told, and left out."""
     jobs = TABLES[name].jobs(o)
-    for i, job in enumerate(jobs):
-        if bench.kept(job) and not o.fresh:
-            continue
+    wanted = [(i, job) for i, job in enumerate(jobs, 1) if o.fresh or not bench.kept(job)]
+    bench.about()
+
+    def one(numbered):
+        i, job = numbered
         try:
             result = bench.run(job)
-            say(f"{name} {i + 1}/{len(jobs)}, {result['seconds']:.1f} s: {job.brief()}")
+            say(f"{name} {i}/{len(jobs)}, {result['seconds']:.1f} s: {job.brief()}")
         except Problem as problem:
-            say(f"{name} {i + 1}/{len(jobs)} left out: {problem}: {job.brief()}")
+            say(f"{name} {i}/{len(jobs)} left out: {problem}: {job.brief()}")
+
+    for alone, each in itertools.groupby(wanted, lambda numbered: numbered[1].alone or o.jobs == 1):
+        if alone:
+            for numbered in each:
+                one(numbered)
+        else:
+            with ThreadPool(o.jobs) as pool:
+                pool.map(one, each, chunksize=1)
 
 
 def draw(path, picture, rows):

@@ -147,7 +147,7 @@ trained_times()
     papers --quick --out out dni
     [ "$(trained_times)" = $((n + broken)) ] # those that broke, and no others
     grep -q ',local,' out/dni.csv
-    papers --quick --out out --fresh dni
+    papers --quick --out out --fresh --jobs 3 dni
     [ "$(trained_times)" = $((n + broken + n)) ]
 }
 

@@ -2,7 +2,6 @@
 #include "support/check.h"
 #include "support/device.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 static struct ocl_emulator *emulator;
@@ -110,31 +109,6 @@ static void test_standing_still_takes_no_time(void **state)
     if (!on_a_cpu())
         skip();
     alone(&a, 1);
-    assert_true(a.work_ns[PIECES - 1] < PIECES * piece_ns / 2);
-}
-
-static atomic_bool stop;
-
-static void compute_for_itself(void *user)
-{
-    (void)user;
-    while (!stop)
-        continue;
-}
-
-/* What threads compute that do not work for a device, such as one that draws, is none of its time. */
-static void test_other_threads_are_left_out(void **state)
-{
-    (void)state;
-    struct alone a = {.work = stand_still};
-    struct thread *t;
-    if (!on_a_cpu())
-        skip();
-    stop = false;
-    OK(thread_start(compute_for_itself, NULL, &t));
-    alone(&a, 1);
-    stop = true;
-    thread_join(t);
     assert_true(a.work_ns[PIECES - 1] < PIECES * piece_ns / 2);
 }
 
@@ -291,7 +265,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_time_of_a_device),
         TEST(test_standing_still_takes_no_time),
-        TEST(test_other_threads_are_left_out),
         TEST(test_real_devices_are_left_alone),
         TEST(test_who_is_furthest_behind_goes_on),
         TEST(test_waiting_and_waking),

@@ -32,12 +32,14 @@ FACTS = ("mode", "device", "driver", "cpu", "cores", "commit", "date", "seeds", 
 class Job:
     """A command that is run once. `words` begin with the program, "clutch" or "torch", and name data as `data` does;
     `about` is for the table alone, and no part of what was run. `alone`: it takes real time, which what runs beside it
-    would disturb (not so with emulated devices, whose clocks are their own, and in lockstep)."""
+    would disturb (not so with emulated devices, whose clocks are their own, and in lockstep). `after`, of `clutch
+    train`: called with the run folder, it gives one object more."""
     words: tuple
     data: str = "fashion-mnist"
     seed: int = 1
     alone: bool = field(default=False, compare=False)
     about: dict = field(default_factory=dict, compare=False)
+    after: object = field(default=None, compare=False)
 
     def shown(self):
         """As a user would type it."""
@@ -54,11 +56,11 @@ class Job:
         return hashlib.sha256(json.dumps(self.words).encode()).hexdigest()[:16]
 
 
-def clutch_job(command, net, *words, data="fashion-mnist", seed=1, alone=False, **about):
+def clutch_job(command, net, *words, data="fashion-mnist", seed=1, alone=False, after=None, **about):
     """`clutch compare` or `clutch train` of one seed; its result is the list of JSON objects that it prints."""
     seeds = "--seeds" if command == "compare" else "--seed"
     return Job(("clutch", command, net, "--data", data, *words, seeds, str(seed), "--json"), data, seed, alone,
-               about)
+               about, after)
 
 
 def torch_job(options, data="fashion-mnist", seed=1, **about):
@@ -92,6 +94,8 @@ class Bench:
         return {key: self.facts[key] for key in FACTS if key in self.facts}
 
     def data(self, name):
+        if os.sep in name:  # below the repository, wherever we are started
+            return os.path.join(ROOT, name)
         return self.mnist if name == "mnist" and self.mnist else name
 
     def kept(self, job):
@@ -118,7 +122,8 @@ class Bench:
         words = [self.data(job.data) if word == job.data else word for word in job.words[1:]]
         with tempfile.TemporaryDirectory(prefix="clutch-papers-") as folder:
             more = ["--draw-every", "0", "--out", os.path.join(folder, "run")] if words[0] == "train" else []
-            return rows_of(run([CLUTCH, *words, *more], timeout=6 * 3600))
+            lines = rows_of(run([CLUTCH, *words, *more], timeout=6 * 3600))
+            return [*lines, job.after(os.path.join(folder, "run"))] if job.after else lines
 
     def torch(self, job):
         from prepare import data as find_data  # what it needs is not needed otherwise

@@ -2,6 +2,7 @@
 
 {"title", "about": small print, "across": panels in a row (3), "panels": [{"title", "x": label, "y": label, "kind":
 "lines" or "bars", "log": of y, "series": [{"name", "x": [..], "y": [..], "error": [..] or null, "dashed": of lines}]}]}
+or, in all panels, {"title", "kind": "matrix", "values": [[..]], "most": black}.
 
 Lines have numbers as x, bars words."""
 import json
@@ -32,18 +33,28 @@ def draw_bars(axes, series, colours):
     axes.set_xticks(range(len(places)), places)
 
 
+def draw_matrix(axes, panel):
+    axes.imshow(panel["values"], cmap="Greys", vmin=0, vmax=panel["most"])
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
 def main():
     picture = json.load(sys.stdin)
     panels = picture["panels"]
-    names = list(dict.fromkeys(each["name"] for panel in panels for each in panel["series"]))
+    names = list(dict.fromkeys(each["name"] for panel in panels for each in panel.get("series", [])))
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     across = min(picture.get("across", 3), len(panels))
     down = -(-len(panels) // across)
-    size = (max(9, 4.4 * across), (3.3 if across > 1 else 2.4) * down + 0.9)
+    wide, high = (1.5, 1.7) if panels[0].get("kind") == "matrix" else (4.4, 3.3 if across > 1 else 2.4)
+    size = (max(9, wide * across), high * down + 0.9)
     figure, grid = plt.subplots(down, across, figsize=size, squeeze=False)
     for axes, panel in zip(grid.flat, panels):
-        (draw_bars if panel.get("kind") == "bars" else draw_lines)(axes, panel["series"], colours)
         axes.set_title(panel["title"], fontsize=9)
+        if panel.get("kind") == "matrix":
+            draw_matrix(axes, panel)
+            continue
+        (draw_bars if panel.get("kind") == "bars" else draw_lines)(axes, panel["series"], colours)
         axes.set_xlabel(panel["x"], fontsize=8)
         axes.set_ylabel(panel["y"], fontsize=8)
         axes.tick_params(labelsize=7, which="both")

@@ -12,11 +12,11 @@ from multiprocessing.pool import ThreadPool
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 from common import ROOT, Problem, forget_settings, say  # noqa: E402 # from there
-from papers import dni, speed  # noqa: E402
+from papers import asynchrony, dni, speed, understanding  # noqa: E402
 from papers.common import (HERE, RAW, Bench, commands, group, has, listed, paragraph, read_csv,  # noqa: E402
                            with_facts, write_csv)
 
-TABLES = {"speed": speed, "dni": dni}
+TABLES = {"speed": speed, "dni": dni, "understanding": understanding, "asynchrony": asynchrony}
 INTRO = """# Results
 
 What papers claim of decoupled training, beside what clutch measures: a section a paper. Made by

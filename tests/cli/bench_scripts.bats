@@ -207,3 +207,130 @@ speed_row()
     grep -q 'three-fold is not reached .* highest gain of any row is 3.50 (`csg`, 16 layers, 4 equal; accuracy 70.00, '\
 '`exact` 90.00)' line
 }
+
+# of_papers: runs the Python on standard input where the modules of bench/papers can be imported
+of_papers()
+{
+    { printf 'import sys\nsys.path.insert(0, "%s")\n' "$(tree bench)"; cat; } >script.py
+    run --separate-stderr python3 -B script.py
+    [ "$status" = 0 ] || fail "$output $stderr"
+}
+
+@test "sets of two classes are the same each time, and a linear net ends where least squares does" {
+    of_papers <<'END'
+import os
+from papers import sets, understanding
+def made(root):
+    sets.ROOT = os.path.abspath(root)
+    sets.make("set/noisy-2")
+    folder = os.path.join(root, "set/noisy-2")
+    return [open(os.path.join(folder, name), "rb").read() for name in sorted(os.listdir(folder))]
+assert made("one") == made("two") and len(made("one")) == 5
+sets.make("set/xor-10")
+assert abs(sets.best("set/xor-10")["loss"] - 0.25) < 0.01  # that of a guess
+END
+    good train 'input 1x1x2; dense 4; cut csg error=0; dense 2; loss squared' --data one/set/noisy-2 --lockstep \
+        --devices 0:0 --batch 50 --epochs 10 --lr 0.01 --draw-every 0 --out run
+    of_papers <<'END'
+from papers import sets, understanding
+sets.ROOT = "one"
+end = understanding.linear_end("set/noisy-2", "0:0")("run")
+best = end["best"]
+assert -1e-5 < end["loss"] - best["loss"] < 1e-4, (end["loss"], best["loss"])
+assert understanding.distance(end["says"], best["says"]) < 0.01
+END
+}
+
+@test "the guess's part for h is read where it is W^T W" {
+    good train 'input 1x28x28; dense 8; tanh; cut csg ridge=1e-6 error=0; dense 6; dense 10; loss squared' \
+        --data digits --limit 1000 --batch 50 --epochs 4 --schedule none --optimizer sgd --lr 1e-12 \
+        --devices 0:0 --lockstep --out run
+    of_papers <<'END'
+from papers import understanding
+assert understanding.fit_of("run")["map_off"] < 1e-3, understanding.fit_of("run")
+END
+}
+
+@test "what layers make of classes is read from the pictures' numbers" {
+    trained run
+    of_papers <<'END'
+from papers import understanding
+seen = understanding.inside("0:0")("run")["inside"]
+assert [layer["layers"] for layer in seen] == [0, 4, 5] and len(seen[0]["pairs"]) == 50 * 49 // 2, seen
+for layer in seen:
+    own = [layer["classes"][a][a] for a in range(10)]
+    assert [len(line) for line in layer["classes"]] == list(range(1, 11)) and 0 < sum(own) / 10 < 1
+assert understanding.class_mean([[0, 2, 3, 5], [2, 0, 4, 6]], 0, 0, 2) == 2  # no picture beside itself
+assert understanding.class_mean([[0, 2, 3, 5], [2, 0, 4, 6]], 0, 1, 2) == 4.5
+rows = [{"data": "d", "coupling": word, "inside": seen, "depth": 1, "seeds": 1, "commit": "c",
+         **{key: "" for key in ("mode", "device", "driver", "cpu", "cores", "date", "command")}}
+        for word in ("exact", "csg")]
+made = understanding.inside_rows(rows)
+assert len(made) == 6 and all(abs(row["like_exact"] - 1) < 1e-9 and row["apart"] > 0 for row in made), made
+END
+}
+
+# late_row COUPLING QUEUE LATE ACCURACY
+late_row()
+{
+    echo ",$2,$1,$4,,0.5,10,1,$3,0.5,1 1,9 9,100,1,full,0:0 test,1,cpu,2,c0ffee,2026-01-01,1,clutch compare"
+}
+
+@test "the verdict on lateness is of the rows" {
+    mkdir out
+    {
+        echo name,queue,coupling,accuracy,accuracy_spread,train_loss,steps_per_second,x_locked,steps_late,cosine,busy,\
+updates,samples,epochs,mode,device,driver,cpu,cores,commit,date,seeds,command
+        late_row exact 1 0 0.9
+        late_row csg 1 1.5 0.895
+        late_row csg 8 7.5 0.892
+        late_row csg 64 50 0.85
+        late_row local 1 0 0.95
+    } >out/asynchrony-late.csv
+    papers --report --out out asynchrony
+    [ "$status" = 0 ] || fail "$stderr"
+    tr '\n' ' ' <out/results.md >line
+    # shellcheck disable=SC2016 # no expansion is meant
+    grep -q '`csg` changes by -4.50 points from 1.5 to 50.0 steps late. The latest guess within a point of '\
+'back-propagation is `csg` with targets 7.5 steps late' line
+    # shellcheck disable=SC2016 # the same
+    grep -q '^| `csg` | 89.50 (1.5, 0.50) | 89.20 (7.5, 0.50) | 85.00 (50.0, 0.50) | c0ffee |' out/results.md
+    sed -i 's/exact,0.9/exact,0.99/' out/asynchrony-late.csv
+    papers --report --out out asynchrony
+    grep -q 'No guess ends within a point of back-propagation' out/results.md
+}
+
+# linear_row SET LOSS COUPLING ABOVE DISTANCE COSINE
+linear_row()
+{
+    echo "$1,2,1,$2,$3,0.1,$4,0,$5,0,0.9,$6,5,200,full,0:0 test,1,cpu,2,c0ffee,2026-01-01,1,clutch train"
+}
+
+@test "the verdict on linear nets is of the rows" {
+    mkdir out
+    {
+        echo set,dimensions,hidden,loss,coupling,train_loss,above_exact,above_best,distance,distance_to_best,\
+train_accuracy,cosine,epochs,steps,mode,device,driver,cpu,cores,commit,date,seeds,command
+        for loss in squared softmax; do
+            linear_row noisy $loss exact 0 0 1
+            linear_row xor $loss exact 0 0 1
+            linear_row xor $loss 'csg error=0' 0.001 0.01 0.9
+        done
+        linear_row noisy squared 'csg error=0' -0.00001 0.04 0.999
+        linear_row noisy softmax 'csg error=0' 0.1 0.5 0.8
+    } >out/understanding-linear.csv
+    papers --report --out out understanding
+    [ "$status" = 0 ] || fail "$stderr"
+    tr '\n' ' ' <out/results.md | tr -s ' ' >line
+    # shellcheck disable=SC2016 # no expansion is meant
+    grep -q '(`csg error=0`): with squared loss 2 of 2 settings end within 0.005 of its loss, 2 within 5 % of it as a '\
+'function; with log loss 1 of 2 settings end within 0.005 of its loss, 1 within 5 % of it as a function (the worst is '\
+'+0.1000: noisy in 2 dimensions)' line
+    grep -q 'log loss on noisy data, is seen here' line
+    # shellcheck disable=SC2016 # the same
+    grep -q '^| linear | 2 | noisy | 0.0000 | 0.1000 | 0.0000 (0.040) | c0ffee |' out/results.md
+    sed -i 's/0.1,0.1,0,0.5/0.1,0.1,0,0.05/' out/understanding-linear.csv
+    papers --report --out out understanding
+    tr '\n' ' ' <out/results.md >line
+    grep -q 'log loss on noisy data, is not seen here' line
+}

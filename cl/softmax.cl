@@ -1,7 +1,8 @@
 // Softmax of each row, alone or with cross-entropy: p = exp(z - max) / sum, loss = log(sum) + max - z[label],
-// delta = p - onehot(label), correct = 1 where the first largest logit is the label's.
-// Shapes: z, p, delta (rows, cols); label (rows); per_row (2, rows): loss, correct. Launch: rows x 1. Defines: VEC.
-// Twin: ref_softmax, ref_softmax_loss.
+// delta = p - onehot(label), correct = 1 where the first largest logit is the label's. Back: dz = p (dp - <p, dp>).
+// Shapes: z, p, delta, dp, dz (rows, cols); label (rows); per_row (2, rows): loss, correct. Launch: rows x 1.
+// Defines: VEC.
+// Twin: ref_softmax, ref_softmax_loss, ref_softmax_backward.
 
 #if VEC == 1
 #define PLACES 0
@@ -85,4 +86,21 @@ kernel void softmax(uint rows, uint cols, global const float *z, uint zo, global
     float most;
     uint best;
     row_softmax(z + zo + r * cols, cols, p + po + r * cols, &most, &best);
+}
+
+kernel void softmax_backward(uint rows, uint cols, global const float *p, uint po, global const float *dp, uint dpo,
+                             global float *dz, uint dzo)
+{
+    size_t r = get_global_id(0);
+    if (r >= rows)
+        return;
+    p += po + r * cols;
+    dp += dpo + r * cols;
+    dz += dzo + r * cols;
+    floatv sum = 0.0f;
+    for (size_t c = 0; c < cols; c += VEC)
+        sum += load(p, c, cols) * load(dp, c, cols);
+    float along = sum_of(sum);
+    for (size_t c = 0; c < cols; c += VEC)
+        store(load(p, c, cols) * (load(dp, c, cols) - along), dz, c, cols);
 }

@@ -112,9 +112,11 @@ MUST_USE enum st mx_bias_act(struct mx *m, struct mx_activation phi, struct mx_t
                              struct mx_tensor y);
 /* y = a x + b y. With b 0, y may hold anything, NaN included. */
 MUST_USE enum st mx_blend(struct mx *m, float a, struct mx_tensor x, float b, struct mx_tensor y);
+/* y = x / by, `by` (1, 1) being on the device too; zeros where that is 0. */
+MUST_USE enum st mx_divide(struct mx *m, struct mx_tensor x, struct mx_tensor by, struct mx_tensor y);
 /* Rows with more behind them: out (B, n + k + classes) = [x (B, n) | more (B, k) | onehot(label)]; not in place.
  * labels: uint32 (B); NULL will do for 0 classes. One class without labels is a column of ones. more.buf NULL: k = 0.
- */
+ * x may have no columns. */
 MUST_USE enum st mx_label_rows(struct mx *m, struct mx_tensor x, struct mx_tensor more, struct ocl_buf *labels,
                                int classes, struct mx_tensor out);
 
@@ -153,6 +155,8 @@ MUST_USE enum st mx_softmax_loss(struct mx *m, struct mx_tensor z, struct ocl_bu
                                  struct mx_tensor per_row);
 /* p (B, C) = softmax over each row of z */
 MUST_USE enum st mx_softmax(struct mx *m, struct mx_tensor z, struct mx_tensor p);
+/* dz from dp, the gradient at p = softmax(z): dz = p (dp - <p, dp>) in each row. dz may be dp. */
+MUST_USE enum st mx_softmax_backward(struct mx *m, struct mx_tensor p, struct mx_tensor dp, struct mx_tensor dz);
 /* Half the squared distance to the label's one-hot: delta (B, C) = z - onehot(label); per_row (2, B): the sum over the
  * columns of (z - onehot(label))^2 / 2, and as above. labels: uint32 (B) */
 MUST_USE enum st mx_label_distance(struct mx *m, struct mx_tensor z, struct ocl_buf *labels, struct mx_tensor delta,

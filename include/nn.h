@@ -37,6 +37,7 @@ struct nn_option {
     double otherwise; /* the default; NAN: must be given */
     bool whole;       /* a whole number */
     const char *needs; /* of couplings: the option without which, at 0, this one has no effect; NULL: none */
+    const char *bars;  /* the same: the option with which, at 1, this one has none */
 };
 
 enum nn_init { NN_ZERO, NN_ONE, NN_UNIFORM };

@@ -144,7 +144,8 @@ enum st wishes_read(int argc, char **argv, struct wishes *w, bool *help)
         {"--on", ARG_TEXT, &w->cuts.on, "LIST", "device of each module, 0 for the first of --devices (as is measured)"},
         {"--fresh", ARG_FLAG, &w->fresh, NULL, "measure anew where modules go, and not by what was kept before"},
         {"--couple", ARG_TEXT, &w->couple, "WORDS",
-         "a module's gradient at all cuts: csg, sg, local, predsim, exact, none, with options (the net's, or csg)"},
+         "a module's gradient at all cuts: csg, sg, local, predsim, exact, or a control: vir, classmean, fixed, none; "
+         "with options (the net's, or csg)"},
         {"--lockstep", ARG_FLAG, &w->lockstep, NULL,
          "modules wait for each other in every step: slower, and the same bits each time"},
         {"--queue", ARG_WHOLE, &w->queue, "N", "messages that may wait between two modules (4)"},

@@ -43,6 +43,28 @@ enum st ring_take(struct sg_coupling *c, struct mx_tensor target, int *slot)
     return ST_OK;
 }
 
+struct mx_tensor weight_of(const struct sg_coupling *c, int i, int rows, int cols)
+{
+    struct mx_tensor w = nn_module_params(c->module[i]);
+    return mx_view(w.buf, w.off, rows, cols);
+}
+
+enum st moments_add(struct sg_coupling *c, double forget, struct mx_tensor x, struct mx_tensor target)
+{
+    enum st s = ST_OK;
+    double t = (double)++c->updates;
+    double weight = forget < 1 ? (1 - forget) / (1 - pow(forget, t)) : 1 / t; /* this target's share among all */
+    float own = (float)(weight / target.rows), past = c->updates == 1 ? 0.0f : (float)(1 - weight);
+    struct mx_tensor S = c->state, C = c->state;
+    S.rows = x.cols;
+    C.rows = c->n;
+    C.off += (size_t)x.cols * (size_t)x.cols;
+    TRY(mx_gemm(c->mx, true, false, own, x, x, past, S));
+    TRY(mx_gemm(c->mx, true, false, own, target, x, past, C));
+out:
+    return s;
+}
+
 struct mx_tensor work_view(const struct sg_coupling *c, size_t off, int rows, int cols)
 {
     return mx_view(c->work, off, rows, cols);
@@ -56,7 +78,7 @@ struct nn_pass net_pass(int rows, const struct sg_learning *l, bool learn)
 /* Copies of net i's parameters that its optimiser keeps; 0 where it has none. */
 static int net_slots(const struct sg_spec *spec, int i)
 {
-    return i == 0 && spec->kind->solved ? 0 : SLOTS;
+    return stays(spec) || (i == 0 && spec->kind->solved) ? 0 : SLOTS;
 }
 
 /* ---- nets -------------------------------------------------------------------------------------------------------- */

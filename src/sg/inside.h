@@ -4,17 +4,19 @@
 
 #include "sg.h"
 
-enum { SG_OPS_MAX = 5 };
+enum { SG_OPS_MAX = 8 };
 
 /* A kind of coupling is one file and one row in table.c. */
 struct sg_kind {
     const char *name, *help;
     const char *solver; /* kinds of the same name are told apart by it, the first row being the default; else NULL */
     struct nn_option options[SG_OPTIONS_MAX]; /* ends with a NULL key; "p", "lambda", "micro" and "lr" mean what the
-                                                 functions of sg.h say, whoever has them */
+                                                 functions of sg.h say, whoever has them, "frozen" what stays() does */
     bool waits, targets, frozen;              /* see sg_waits(), sg_wants_targets(), sg_frozen() */
     bool label_input;                         /* its net sees the label behind h */
     bool solved;                              /* net 0 has no optimiser: its parameters are solved for */
+    bool constant;                            /* its nets stay as they start */
+    int batch_min;                            /* samples that it needs to learn from; 0 for any */
     enum mx_op ops[SG_OPS_MAX];               /* kernels it runs beside those of its nets; ends with MX_NO_OP */
 
     /* Net i, its input and its layers; nothing is added where there is no such net. NULL: no nets. */
@@ -43,7 +45,8 @@ struct sg_kind {
 #define OPTION_LR(whose)                                                                                             \
     {.key = "lr", .help = "rate of " whose, .least = 1e-12, .most = 10, .otherwise = 1e-3}
 
-extern const struct sg_kind sg_exact, sg_csg_adam, sg_sg_adam, sg_csg_ls, sg_sg_ls, sg_local, sg_predsim, sg_none;
+extern const struct sg_kind sg_exact, sg_csg_adam, sg_sg_adam, sg_csg_ls, sg_sg_ls, sg_local, sg_predsim, sg_vir,
+    sg_classmean, sg_fixed, sg_none;
 
 struct sg_coupling {
     struct sg_spec spec;
@@ -63,6 +66,8 @@ struct sg_coupling {
 
 /* The value of the option with that key; `otherwise` where the kind has no such. */
 double option_of(const struct sg_spec *spec, const char *key, double otherwise);
+/* Its nets keep their starting values: by its kind, or by an option "frozen". Then no target comes to it. */
+bool stays(const struct sg_spec *spec);
 /* "dense W; batchnorm; relu" as often as `hidden` says. */
 void hidden_layers(const struct sg_spec *spec, int n, struct text *out);
 /* An Adam step of net i from its gradients, the coupling's update number t, from 1. */
@@ -71,6 +76,11 @@ enum st update_net(struct sg_coupling *c, int i, uint64_t t, const struct sg_lea
 enum st ring_keep(struct sg_coupling *c, int rows, int *slot);
 /* .. and the oldest one's, which leaves; -1 where its target has no rows, so that there is none. */
 enum st ring_take(struct sg_coupling *c, struct mx_tensor target, int *slot);
+/* The first tensor of net i's parameters, the weight of a dense layer, as (rows, cols). */
+struct mx_tensor weight_of(const struct sg_coupling *c, int i, int rows, int cols);
+/* Adds the pairs of a target to what c->state has of those before, S (D, D) and below it C (n, D): means of x^T x and
+ * of t^T x over all seen so far, of which each step leaves the share `forget`. It is the coupling's next update. */
+enum st moments_add(struct sg_coupling *c, double forget, struct mx_tensor x, struct mx_tensor target);
 struct mx_tensor work_view(const struct sg_coupling *c, size_t off, int rows, int cols);
 /* A training pass through a net that leaves its running moments alone where nothing shall be learned. */
 struct nn_pass net_pass(int rows, const struct sg_learning *l, bool learn);

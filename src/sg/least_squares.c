@@ -128,8 +128,7 @@ static struct mx_tensor head_losses(const struct sg_coupling *c, int rows)
 
 static struct mx_tensor map_of(const struct sg_coupling *c)
 {
-    struct mx_tensor w = nn_module_params(c->module[MAP]);
-    return mx_view(w.buf, w.off, c->n, c->state.cols);
+    return weight_of(c, MAP, c->n, c->state.cols);
 }
 
 /* ---- guessing and learning --------------------------------------------------------------------------------------- */
@@ -185,19 +184,11 @@ static enum st learn(struct sg_coupling *c, const struct sg_learning *l, struct 
 {
     enum st s = ST_OK;
     (void)l; /* there is no rate */
-    int at, D = c->state.cols;
+    int at;
     TRY(ring_take(c, target, &at));
     if (at < 0)
         return ST_OK;
-    double beta = forget(&c->spec, c->n, c->classes, c->batch), t = (double)++c->updates;
-    double weight = beta < 1 ? (1 - beta) / (1 - pow(beta, t)) : 1 / t; /* 1 / c, this target's among all */
-    float own = (float)(weight / target.rows), past = c->updates == 1 ? 0.0f : (float)(1 - weight);
-    struct mx_tensor x = slot(c, at, target.rows), S = c->state, C = c->state;
-    S.rows = D;
-    C.rows = c->n;
-    C.off += (size_t)D * (size_t)D;
-    TRY(mx_gemm(c->mx, true, false, own, x, x, past, S));
-    TRY(mx_gemm(c->mx, true, false, own, target, x, past, C));
+    TRY(moments_add(c, forget(&c->spec, c->n, c->classes, c->batch), slot(c, at, target.rows), target));
     uint64_t between = every(&c->spec, c->n, c->classes, c->batch);
     if (c->updates <= EAGER || c->updates % between == 0)
         TRY(solve(c));

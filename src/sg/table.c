@@ -6,8 +6,9 @@
 #include <string.h>
 
 /* Of kinds with the same name the first is the default; the first of all is what a coupling is that nobody named. */
-static const struct sg_kind *const kinds[] = {&sg_csg_ls,  &sg_csg_adam, &sg_sg_ls, &sg_sg_adam, &sg_local,
-                                              &sg_predsim, &sg_exact,    &sg_none};
+static const struct sg_kind *const kinds[] = {&sg_csg_ls,  &sg_csg_adam, &sg_sg_ls,     &sg_sg_adam,
+                                              &sg_local,   &sg_predsim,  &sg_vir,       &sg_classmean,
+                                              &sg_fixed,   &sg_exact,    &sg_none};
 
 const struct sg_kind *sg_kind_at(int i)
 {
@@ -183,6 +184,9 @@ static enum st check_needs(const struct sg_spec *spec, const bool given[SG_OPTIO
     for (int i = 0; i < SG_OPTIONS_MAX && o[i].key; i++)
         if (given[i] && o[i].needs && option_of(spec, o[i].needs, 0) == 0)
             return st_fail(ST_INPUT, "%s: %s has no effect with %s=0", spec->kind->name, o[i].key, o[i].needs);
+    for (int i = 0; i < SG_OPTIONS_MAX && o[i].key; i++)
+        if (given[i] && o[i].bars && option_of(spec, o[i].bars, 0) > 0)
+            return st_fail(ST_INPUT, "%s: %s has no effect with %s=1", spec->kind->name, o[i].key, o[i].bars);
     return ST_OK;
 }
 
@@ -245,9 +249,14 @@ bool sg_waits(const struct sg_spec *spec)
     return spec->kind->waits || option_of(spec, "lambda", 0) > 0;
 }
 
+bool stays(const struct sg_spec *spec)
+{
+    return spec->kind->constant || option_of(spec, "frozen", 0) > 0;
+}
+
 bool sg_wants_targets(const struct sg_spec *spec)
 {
-    return spec->kind->targets;
+    return spec->kind->targets && !stays(spec);
 }
 
 bool sg_frozen(const struct sg_spec *spec)
@@ -257,12 +266,14 @@ bool sg_frozen(const struct sg_spec *spec)
 
 bool sg_net_wanted(const struct sg_spec *spec)
 {
-    return spec->kind->net != NULL;
+    return spec->kind->gradient != NULL;
 }
 
 int sg_batch_min(const struct sg_spec *spec)
 {
-    return option_of(spec, "hidden", 0) > 0 ? 2 : 1; /* hidden layers come with batch norm */
+    if (option_of(spec, "hidden", 0) > 0)
+        return 2; /* hidden layers come with batch norm */
+    return stays(spec) || spec->kind->batch_min == 0 ? 1 : spec->kind->batch_min;
 }
 
 int sg_micro_batches(const struct sg_spec *spec)

@@ -168,7 +168,8 @@ stale_steps_by_seed steps_per_second train_loss_by_seed updates_by_seed x_locked
 }
 
 @test "what cannot be compared" {
-    local known='known: csg, sg, local, predsim, exact, none' usage='usage: clutch compare NET --data DATA [options]'
+    local known='known: csg, sg, local, predsim, vir, classmean, fixed, exact, none'
+    local usage='usage: clutch compare NET --data DATA [options]'
     while IFS='|' read -r option value message; do
         refused "$message" compare "$DEEP" "${SHORT[@]}" "$option" "$value"
     done <<END

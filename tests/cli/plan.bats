@@ -106,9 +106,9 @@ END
     refused "unknown --optimizer 'lion'; known: adam, adamw, sgd" plan "$DEEP" --optimizer lion
     refused "net:2: unknown word 'dens'; did you mean 'dense'? known: input, dense, batchnorm, relu, leakyrelu, "\
 'tanh, sigmoid, dropout, cut, on, loss' plan "input 3; dens 4"
-    refused "--couple: unknown coupling 'glue'; known: csg, sg, local, predsim, exact, none" plan "$DEEP" --couple glue
-    refused "net:4: unknown coupling 'glue'; known: csg, sg, local, predsim, exact, none" \
-        plan 'input 4; dense 4; relu; cut glue; dense 3; loss softmax'
+    local known='known: csg, sg, local, predsim, vir, classmean, fixed, exact, none'
+    refused "--couple: unknown coupling 'glue'; $known" plan "$DEEP" --couple glue
+    refused "net:4: unknown coupling 'glue'; $known" plan 'input 4; dense 4; relu; cut glue; dense 3; loss softmax'
     # shellcheck disable=SC2086 # two words
     {
         refused 'net: 3 modules need a device each, and free devices are 2: name more, or split one (0:0/2)' \

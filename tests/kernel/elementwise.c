@@ -154,6 +154,32 @@ static void test_blend(void **state)
     device_shapes(check_blend, device_act(MX_IDENTITY));
 }
 
+static void check_divide(int rows, int cols, struct mx_activation unused)
+{
+    (void)unused;
+    static const double by[] = {3, -0.5, 1e-30, 0};
+    size_t n = (size_t)rows * (size_t)cols;
+    struct pair x = pair_random(rows, cols, -2, 2);
+    for (size_t i = 0; i < COUNT_OF(by); i++) {
+        float narrow = (float)by[i];
+        double wide = narrow;
+        struct pair d = pair_of(1, 1, &wide), y = pair_new(rows, cols), place = pair_copy(x);
+        ref_divide(n, x.ref, narrow, y.ref);
+        OK(mx_divide(device_mx(), x.t, d.t, y.t));
+        pair_close("quotient", y, 0, 5 * ROUND); /* OpenCL C lets a division err by 2.5 units */
+        place.ref = y.ref;
+        OK(mx_divide(device_mx(), place.t, d.t, place.t));
+        pair_close("quotient in place", place, 0, 5 * ROUND);
+    }
+    device_done();
+}
+
+static void test_divide(void **state)
+{
+    (void)state;
+    device_shapes(check_divide, device_act(MX_IDENTITY));
+}
+
 static void check_label_rows(int rows, int cols, struct mx_activation unused)
 {
     (void)unused;
@@ -174,6 +200,14 @@ static void check_label_rows(int rows, int cols, struct mx_activation unused)
         ref_label_rows(rows, cols, k, n, x.ref, more.ref, cases[i].labelled ? label : NULL, out.ref);
         OK(mx_label_rows(device_mx(), x.t, k ? more.t : (struct mx_tensor){0}, labels, n, out.t));
         pair_close("label rows", out, 0, 0);
+        if (cases[i].labelled) { /* labels alone */
+            struct mx_tensor none = x.t;
+            none.cols = 0;
+            out = pair_new(rows, n);
+            ref_label_rows(rows, 0, 0, n, NULL, NULL, label, out.ref);
+            OK(mx_label_rows(device_mx(), none, none, labels, n, out.t));
+            pair_close("label rows of nothing else", out, 0, 0);
+        }
     }
     device_done();
 }
@@ -449,6 +483,7 @@ int main(void)
         DEVICE_TEST(test_bias_act),
         DEVICE_TEST(test_nan_stays_nan),
         DEVICE_TEST(test_blend),
+        DEVICE_TEST(test_divide),
         DEVICE_TEST(test_label_rows),
         DEVICE_TEST(test_dropout),
         DEVICE_TEST(test_dropout_backward_has_the_same_mask),

@@ -285,6 +285,33 @@ static void test_softmax(void **state)
     check_softmax(3, device_small() ? 100 : 1000, device_act(MX_IDENTITY));
 }
 
+/* <p, dp> is a sum of cols products, of which sum |p dp| is 1 at most where |dp| is; the difference rounds once, of 2
+ * at most, and so does the product. */
+static void check_softmax_backward(int rows, int cols, struct mx_activation unused)
+{
+    (void)unused;
+    struct pair p = pair_random(rows, cols, -2, 2), dp = pair_random(rows, cols, -1, 1), dz = pair_new(rows, cols);
+    ref_softmax(rows, cols, p.ref, p.ref);
+    p = pair_of(rows, cols, p.ref);
+    struct pair place = pair_copy(dp);
+    ref_softmax_backward(rows, cols, p.ref, dp.ref, dz.ref);
+    OK(mx_softmax_backward(device_mx(), p.t, dp.t, dz.t));
+    double *size = host_doubles((size_t)rows * (size_t)cols);
+    for (int i = 0; i < rows * cols; i++)
+        size[i] = (cols + 8) * ROUND * p.ref[i];
+    pair_within("softmax back", dz, size, 1);
+    place.ref = dz.ref;
+    OK(mx_softmax_backward(device_mx(), p.t, place.t, place.t));
+    pair_within("softmax back in place", place, size, 1);
+    device_done();
+}
+
+static void test_softmax_backward(void **state)
+{
+    (void)state;
+    device_shapes(check_softmax_backward, device_act(MX_IDENTITY));
+}
+
 static void test_first_of_equal_logits_counts(void **state)
 {
     (void)state;
@@ -352,6 +379,7 @@ int main(void)
         DEVICE_TEST(test_batchnorm_nan_fills_its_column),
         DEVICE_TEST(test_batchnorm_backward_of_nan_stays_in_its_row),
         DEVICE_TEST(test_softmax),
+        DEVICE_TEST(test_softmax_backward),
         DEVICE_TEST(test_first_of_equal_logits_counts),
         DEVICE_TEST(test_first_of_equal_logits_in_long_rows),
         DEVICE_TEST(test_softmax_of_nan_is_nan_in_its_row),

@@ -131,6 +131,33 @@ static void test_softmax(void **state)
         close_to("loss", r, loss[r], -log(p[r * COLS + (int)k.label[r]]));
 }
 
+struct softmax_back_case {
+    double z[N], dp[N];
+};
+
+static double softmax_dot(const void *with)
+{
+    const struct softmax_back_case *k = with;
+    double p[N], sum = 0;
+    ref_softmax(ROWS, COLS, k->z, p);
+    for (int i = 0; i < N; i++)
+        sum += p[i] * k->dp[i];
+    return sum;
+}
+
+static void test_softmax_backward(void **state)
+{
+    (void)state;
+    struct softmax_back_case k;
+    double p[N], dz[N];
+    fill(k.z, N, -2, 2);
+    fill(k.dp, N, -1, 1);
+    ref_softmax(ROWS, COLS, k.z, p);
+    ref_softmax_backward(ROWS, COLS, p, k.dp, dz);
+    for (int i = 0; i < N; i++)
+        close_to("dz", i, dz[i], difference(softmax_dot, &k, k.z, i));
+}
+
 struct distance_case {
     double y[N], target[N];
 };
@@ -210,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_batchnorm),
         cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_softmax_backward),
         cmocka_unit_test(test_squared_loss),
         cmocka_unit_test(test_label_distance),
         cmocka_unit_test(test_similarity_loss),

@@ -44,6 +44,7 @@ MODES = {
     'mixed': (cut('csg lambda=0.5'), HALVES + ('--draw-every', '0'), 6),
     'three': (cut('csg', 'local'), THREE + ('--draw-every', '0'), 6),
     'three-sg': (cut('sg', 'csg'), THREE + ('--draw-every', '0'), 6),
+    'three-vir': (cut('vir', 'classmean'), THREE + ('--draw-every', '0'), 6),
     'three-exact': (cut('exact micro=4', 'exact micro=4'), THREE + ('--draw-every', '0'), 6),
 }
 TIMED = {'seconds', 'samples_per_second', 'busy', 'wait_input', 'wait_space', 'wait_gradient'}

@@ -24,6 +24,8 @@ void ref_bias_act(struct mx_activation phi, int rows, int cols, const double *x,
 
 /* y = a x + b y, with b 0 not reading y; n elements. */
 void ref_blend(size_t n, double a, const double *x, double b, double *y);
+/* y = x / by, zeros with by 0 */
+void ref_divide(size_t n, const double *x, double by, double *y);
 
 /* out (rows, n + k + classes) = [x (rows, n) | more (rows, k) | onehot(label)]; all labels are 0 where there are none
  */
@@ -55,6 +57,8 @@ void ref_batchnorm_backward(const struct ref_batchnorm *bn, bool training, const
 void ref_softmax(int rows, int cols, const double *z, double *p);
 void ref_softmax_loss(int rows, int cols, const double *z, const uint32_t *label, double *delta, double *loss,
                       double *correct);
+/* dz of sum over all p dp, p = softmax(z) */
+void ref_softmax_backward(int rows, int cols, const double *p, const double *dp, double *dz);
 
 /* delta = z - onehot(label), loss = |delta|^2 / 2, correct as above */
 void ref_label_distance(int rows, int cols, const double *z, const uint32_t *label, double *delta, double *loss,

@@ -1,4 +1,4 @@
-/* Twins of softmax and of cross-entropy behind it. */
+/* Twins of softmax, of its backward pass, and of cross-entropy behind it. */
 #include "ref.h"
 
 #include <math.h>
@@ -36,4 +36,15 @@ void ref_softmax_loss(int rows, int cols, const double *z, const uint32_t *label
         correct[r] = best == (int)label[r];
         delta[r * cols + (int)label[r]] -= 1;
     }
+}
+
+/* The Jacobian of a row, dp_i / dz_j = p_i (i == j) - p_i p_j, written out. */
+void ref_softmax_backward(int rows, int cols, const double *p, const double *dp, double *dz)
+{
+    for (int r = 0; r < rows; r++, p += cols, dp += cols, dz += cols)
+        for (int j = 0; j < cols; j++) {
+            dz[j] = 0;
+            for (int i = 0; i < cols; i++)
+                dz[j] += dp[i] * ((i == j ? p[i] : 0) - p[i] * p[j]);
+        }
 }

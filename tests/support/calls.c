@@ -119,6 +119,7 @@ static void call_losses(struct calls *c, struct mx *m)
     struct mx_similarity work = {.normed = take(c, ROWS, COLS), .error = take(c, ROWS, ROWS),
                                  .rnorm = take(c, 1, ROWS)};
     CALL(mx_softmax(m, c->x, take(c, ROWS, COLS)));
+    CALL(mx_softmax_backward(m, c->x, c->y, take(c, ROWS, COLS)));
     CALL(mx_softmax_loss(m, c->x, c->labels, take(c, ROWS, COLS), take(c, 2, ROWS)));
     CALL(mx_label_distance(m, c->x, c->labels, take(c, ROWS, COLS), take(c, 2, ROWS)));
     CALL(mx_squared_loss(m, c->x, c->y, take(c, ROWS, COLS), take(c, 1, ROWS)));
@@ -161,6 +162,7 @@ void calls_run(struct calls *c, struct mx *m)
     CALL(mx_column_sum(m, 0.5f, c->x, 1, take(c, 1, COLS)));
     CALL(mx_row_sum(m, c->x, take(c, 1, ROWS)));
     CALL(mx_blend(m, 1, c->x, 1, take(c, ROWS, COLS)));
+    CALL(mx_divide(m, c->x, mx_view(c->pool, c->x.off, 1, 1), take(c, ROWS, COLS)));
     CALL(mx_label_rows(m, c->x, c->y, c->labels, CLASSES, take(c, ROWS, 2 * COLS + CLASSES)));
     CALL(mx_label_rows(m, c->x, (struct mx_tensor){0}, NULL, 1, take(c, ROWS, COLS + 1)));
     call_losses(c, m);

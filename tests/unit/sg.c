@@ -265,6 +265,8 @@ static void test_starting_values(void **state)
     check_start("local", false, true);
     check_start("local hidden=1", false, true);
     check_start("predsim", false, true);
+    check_start("vir", false, true);
+    check_start("classmean", true, false);
     check_start("predsim beta=0", true, true); /* its classifier starts at zero, its map does not count */
 }
 
@@ -438,7 +440,7 @@ static void test_late_targets_give_the_same_bits(void **state)
     (void)state;
     static const char *const words[] = {"csg solver=adam", "csg solver=adam hidden=1", "sg solver=adam",
                                         "sg solver=adam hidden=2 width=9 lr=0.1", "csg solver=ls error=0",
-                                        "sg solver=ls every=2 forget=0.9"};
+                                        "sg solver=ls every=2 forget=0.9", "vir lr=0.1", "classmean"};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         check_late_and_prompt(words[i]);
         check_fresh_and_computed_anew(words[i]);

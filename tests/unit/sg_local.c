@@ -17,7 +17,8 @@ static const struct sg_learning first = {.share = 1};
 static const char *const guessing[] = {"csg solver=adam", "csg solver=adam hidden=1", "csg solver=ls error=1",
                                        "csg solver=ls error=0 every=1", "sg solver=adam",
                                        "sg solver=adam hidden=0 lambda=0.5", "sg solver=ls lambda=0.5", "local",
-                                       "local hidden=1 width=7", "predsim", "predsim beta=0.5"};
+                                       "local hidden=1 width=7", "predsim", "predsim beta=0.5", "vir", "vir frozen=1",
+                                       "classmean", "fixed"};
 
 /* ---- losses in double precision ---------------------------------------------------------------------------------- */
 
@@ -252,12 +253,38 @@ static void test_a_guess_is_the_gradient_and_leaves_no_trace(void **state)
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
+/* The most that one of some products needs: trans_a, trans_b, M, N, K. */
+static size_t most_gemm(struct mx *mx, const int (*form)[5], int n)
+{
+    size_t most = 0, floats;
+    for (int i = 0; i < n; i++) {
+        OK(mx_gemm_scratch(mx, form[i][0], form[i][1], form[i][2], form[i][3], form[i][4], &floats));
+        most = floats > most ? floats : most;
+    }
+    return most;
+}
+
 /* Floats of scratch that a coupling needs for its own products. */
 static size_t own_scratch(const char *words, struct mx *mx, int n, int classes, int batch)
 {
     size_t floats = 0, more;
     if (strncmp(words, "predsim", 7) == 0)
         OK(mx_similarity_scratch(mx, batch, n, &floats));
+    if (strncmp(words, "fixed", 5) == 0)
+        return most_gemm(mx, (const int[][5]){{0, 1, batch, n, n}, {0, 1, batch, n, classes}}, 2);
+    if (strncmp(words, "vir", 3) == 0) {
+        const int form[3][5] = {{0, 0, batch, n, classes}, {0, 1, batch, classes, n}, {1, 0, classes, n, batch}};
+        bool stays = strstr(words, "frozen=1") != NULL;
+        floats = most_gemm(mx, form, stays ? 1 : 3);
+        more = stays ? 0 : mx_columns_scratch(batch, n);
+        return more > floats ? more : floats;
+    }
+    if (strncmp(words, "classmean", 9) == 0) {
+        const int form[3][5] = {{1, 0, classes, classes, batch}, {1, 0, n, classes, batch}, {0, 1, batch, n, classes}};
+        OK(mx_ridge_scratch(mx, classes, n, &floats));
+        more = most_gemm(mx, form, 3);
+        return more > floats ? more : floats;
+    }
     if (strstr(words, "solver=ls")) {
         int D = n + (strncmp(words, "sg", 2) == 0 ? 1 : classes) + (strstr(words, "error=1") ? classes : 0);
         const int form[3][3] = {{D, D, batch}, {n, D, batch}, {batch, n, D}};
@@ -309,7 +336,8 @@ static void test_memory_as_planned(void **state)
     static const char *const words[] = {"csg solver=adam", "csg solver=adam hidden=1", "csg solver=ls error=1",
                                         "csg solver=ls error=0", "sg solver=ls", "sg solver=adam",
                                         "sg solver=adam hidden=2 width=5", "local", "local hidden=1 width=40",
-                                        "predsim", "exact micro=4", "none"};
+                                        "predsim", "vir", "vir frozen=1", "classmean", "fixed", "exact micro=4",
+                                        "none"};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         check_memory(words[i], N, CLASSES, BATCH, 1);
         check_memory(words[i], 40, 10, 33, 4);
@@ -344,6 +372,12 @@ static void test_memory_by_hand(void **state)
                5 * BATCH * ROW + 2 * (ROW + N) * ROW + 64 * (ROW + N) + 64 * ROW + 64 * 64 + 1 + 2 * BATCH);
     check_work("local", 4, 2 * BATCH);                                 /* losses and hits */
     check_work("predsim", 4, BATCH * N + BATCH * BATCH + BATCH + 2 * BATCH); /* and what similarities work in */
+    /* losses, p; where it learns h and labels, dhat, what batch norm saves and keeps of targets, their variance */
+    check_work("vir", 4, 2 * BATCH + BATCH * CLASSES + 4 * BATCH * ROW + BATCH * N + 2 * N + 2 * N + 1);
+    check_work("vir frozen=1", 4, 2 * BATCH + BATCH * CLASSES);
+    check_work("classmean", 4, /* labels; the rest as above */
+               5 * BATCH * CLASSES + 2 * ROW * CLASSES + 64 * ROW + 64 * CLASSES + 64 * 64 + 1);
+    check_work("fixed", 4, BATCH * CLASSES); /* labels */
     check_work("exact", 4, 0);
     check_work("none", 4, 0);
 }

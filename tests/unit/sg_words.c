@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KINDS "csg, sg, local, predsim, exact, none"
+#define KINDS "csg, sg, local, predsim, vir, classmean, fixed, exact, none"
 #define LS_OPTIONS "solver, ridge, forget, every, p, lambda"
 #define CSG_OPTIONS "solver, ridge, forget, every, error, lr, p, lambda"
 #define ADAM_OPTIONS "solver, hidden, width, lr, p, lambda"
@@ -53,6 +53,14 @@ static void test_words_and_back(void **state)
         {"predsim", "predsim"},
         {"predsim beta=0.99", "predsim"},
         {"predsim beta=0 lr=10 p=0.1", "predsim beta=0 lr=10 p=0.1"},
+        {"vir", "vir"},
+        {"vir lr=0.01 p=0.5", "vir lr=0.01 p=0.5"},
+        {"vir frozen=1 p=0.5", "vir frozen=1 p=0.5"},
+        {"vir frozen=0 lr=0.5", "vir lr=0.5"},
+        {"classmean forget=0.9", "classmean"},
+        {"classmean forget=1 p=0", "classmean forget=1 p=0"},
+        {"fixed scale=1", "fixed"},
+        {"fixed scale=0.1 p=0.25", "fixed scale=0.1 p=0.25"},
         {"exact", "exact"},
         {"exact micro=8", "exact micro=8"},
         {"none", "none"},
@@ -86,7 +94,8 @@ static void test_defaults(void **state)
     (void)state;
     static const double csg[] = {0.01, 0, 0, 1, 1e-3, 1, 0}, csg_adam[] = {0, 0, 1e-3, 1, 0},
                         sg[] = {0.01, 0, 0, 0.5, 0}, sg_adam[] = {1, 0, 1e-3, 1, 0}, local[] = {0, 0, 1e-3, 1},
-                        predsim[] = {0.99, 1e-3, 1}, exact[] = {1};
+                        predsim[] = {0.99, 1e-3, 1}, exact[] = {1}, vir[] = {0, 1e-3, 1}, classmean[] = {0.9, 1},
+                        fixed[] = {1, 1};
     assert_memory_equal(parsed("csg").option, csg, sizeof csg);
     assert_memory_equal(parsed("csg solver=adam").option, csg_adam, sizeof csg_adam);
     assert_memory_equal(parsed("sg p=0.5").option, sg, sizeof sg);
@@ -94,6 +103,36 @@ static void test_defaults(void **state)
     assert_memory_equal(parsed("local").option, local, sizeof local);
     assert_memory_equal(parsed("predsim").option, predsim, sizeof predsim);
     assert_memory_equal(parsed("exact").option, exact, sizeof exact);
+    assert_memory_equal(parsed("vir").option, vir, sizeof vir);
+    assert_memory_equal(parsed("classmean").option, classmean, sizeof classmean);
+    assert_memory_equal(parsed("fixed").option, fixed, sizeof fixed);
+}
+
+static void check_refused(const char *const (*cases)[2], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct sg_spec spec;
+        if (sg_spec_parse(cases[i][0], &spec) != ST_INPUT)
+            fail_msg("taken: %s", cases[i][0]);
+        assert_string_equal(st_message(), cases[i][1]);
+    }
+}
+
+static void test_refused_of_controls(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"vir hidden=1", "vir: unknown option 'hidden'; known: frozen, lr, p"},
+        {"vir frozen=2", "vir: frozen is '2', must be a whole number from 0 to 1"},
+        {"vir frozen=0.5", "vir: frozen is '0.5', must be a whole number from 0 to 1"},
+        {"vir frozen=1 lr=0.1", "vir: lr has no effect with frozen=1"},
+        {"vir lr=0", "vir: lr is '0', must be a number from 1e-12 to 10"},
+        {"classmean lr=1", "classmean: unknown option 'lr'; known: forget, p"},
+        {"classmean forget=1.1", "classmean: forget is '1.1', must be a number from 0 to 1"},
+        {"fixed frozen=1", "fixed: unknown option 'frozen'; known: scale, p"},
+        {"fixed scale=-1", "fixed: scale is '-1', must be a number from 0 to 1e+06"},
+    };
+    check_refused(cases, COUNT_OF(cases));
 }
 
 static void test_refused(void **state)
@@ -147,12 +186,7 @@ static void test_refused(void **state)
         {"csg solver=adam hidden=1 p=1 hidden=1", "csg: hidden is given twice"},
         {"exact micro=2 micro=4", "exact: micro is given twice"},
     };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct sg_spec spec;
-        if (sg_spec_parse(cases[i][0], &spec) != ST_INPUT)
-            fail_msg("taken: %s", cases[i][0]);
-        assert_string_equal(st_message(), cases[i][1]);
-    }
+    check_refused(cases, COUNT_OF(cases));
 }
 
 static void test_too_long(void **state)
@@ -184,8 +218,8 @@ static void test_kinds_in_the_table(void **state)
         assert_ptr_equal(parsed(words).kind, kind);
         text_add(&names, "%s%s", i ? ", " : "", words);
     }
-    assert_string_equal(names.s, "csg solver=ls, csg solver=adam, sg solver=ls, sg solver=adam, local, predsim, exact, "
-                                 "none");
+    assert_string_equal(names.s, "csg solver=ls, csg solver=adam, sg solver=ls, sg solver=adam, local, predsim, vir, "
+                                 "classmean, fixed, exact, none");
     text_free(&names);
 }
 
@@ -203,7 +237,9 @@ static void test_what_a_coupling_is_like(void **state)
         {"sg lambda=1", true, true, false, 1, 1},    {"local", false, false, false, 1, 1},
         {"local p=0", false, false, false, 1, 0},    {"predsim p=0.5", false, false, false, 1, 0.5},
         {"exact", true, true, false, 1, 1},          {"exact micro=4", true, true, false, 4, 1},
-        {"none", false, false, true, 1, 1},
+        {"none", false, false, true, 1, 1},          {"vir p=0.5", false, true, false, 1, 0.5},
+        {"vir frozen=1", false, false, false, 1, 1}, {"classmean p=0.25", false, true, false, 1, 0.25},
+        {"fixed p=0.75", false, false, false, 1, 0.75},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct sg_spec spec = parsed(cases[i].words);
@@ -236,6 +272,10 @@ static void test_macs_by_hand(void **state)
         {"local", 3 * 4 * 3},
         {"local hidden=2 width=5", 3 * (4 * 5 + 5 * 5 + 5 * 3)},
         {"predsim", 3 * (4 * 3 + 4 * 4) + 2 * 6 * 4},
+        {"vir", 3 * 4 * 3 + 4 * 4 * 3},
+        {"vir frozen=1", 2 * 4 * 3},
+        {"classmean", 3 * 4 + 3 * 7 + (3 * 3 * 4 + 3 * 3 * 3 / 2) / 6},
+        {"fixed", 4 * 4 + 3 * 4},
         {"exact", 0},
         {"exact micro=4", 0},
         {"none", 0},
@@ -251,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_and_back),       cmocka_unit_test(test_show_keeps_to_its_room),
         cmocka_unit_test(test_defaults),             cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused_of_controls),
         cmocka_unit_test(test_too_long),             cmocka_unit_test(test_kinds_in_the_table),
         cmocka_unit_test(test_what_a_coupling_is_like), cmocka_unit_test(test_macs_by_hand),
     };

@@ -198,6 +198,8 @@ static void test_the_same_bits_twice(void **state)
         {"cut local;", "cut local hidden=1;", false},
         {"cut predsim;", "cut predsim beta=0.5;", false},
         {"cut none;", "cut none;", false},
+        {"cut vir;", "cut classmean;", true},
+        {"cut fixed;", "cut vir frozen=1;", false},
         {"cut local;", "cut exact;", false},
     };
     for (size_t i = 0; i < COUNT_OF(row); i++) {
@@ -438,7 +440,8 @@ static void test_steps_make_nothing(void **state)
 {
     (void)state;
     const char *const net[] = {deep("cut csg solver=adam hidden=1;", "cut sg;"), deep("cut local;", "cut predsim;"),
-                               deep("cut exact;", "cut csg lambda=0.5 p=0.5;"), deep("cut none;", "cut csg p=0.5;")};
+                               deep("cut exact;", "cut csg lambda=0.5 p=0.5;"), deep("cut none;", "cut csg p=0.5;"),
+                               deep("cut vir;", "cut classmean;"), deep("cut fixed;", "cut vir frozen=1 p=0.5;")};
     for (size_t i = 0; i < COUNT_OF(net); i++) {
         struct made few = made_in_epoch(net[i], 4 * 30), many = made_in_epoch(net[i], 4 * 150);
         assert_int_equal(many.memory, few.memory);
@@ -453,7 +456,8 @@ static void test_two_steps_compile_all_chains(void **state)
 {
     (void)state;
     const char *const net[] = {deep("", ""), deep("cut exact;", "cut csg lambda=0.5;"), deep("cut csg;", "cut sg;"),
-                               deep("cut local;", "cut predsim;")};
+                               deep("cut local;", "cut predsim;"), deep("cut vir;", "cut classmean;"),
+                               deep("cut fixed;", "cut vir frozen=1;")};
     enum { STEPS = 150 };
     double losses[STEPS];
     if (!ocl_has_chains(ocl_queue_device(device_queue())))

@@ -38,6 +38,10 @@ static const struct {
      "every=3; dense 10; loss softmax", 3},
     {"local", "input 1x28x28; dense 16; relu; cut local; dense 10; loss softmax", 2},
     {"predsim", "input 1x28x28; dense 16; relu; cut predsim; dense 10; loss softmax", 2},
+    {"vir, classmean",
+     "input 1x28x28; dense 16; relu; cut vir; dense 12; tanh; cut classmean p=0.5; dense 10; loss softmax", 3},
+    {"fixed, vir frozen=1",
+     "input 1x28x28; dense 16; relu; cut fixed; dense 12; tanh; cut vir frozen=1; dense 10; loss softmax", 3},
     {"exact", "input 1x28x28; dense 16; relu; cut exact; dense 10; loss softmax", 2},
     {"exact micro=2", "input 1x28x28; dense 16; relu; cut exact micro=2; dense 10; loss softmax", 2},
 };

@@ -141,7 +141,8 @@ static void draw_net(struct rng *r, struct drawn *d)
                                       "sg solver=adam p=0.7 width=5", "csg solver=ls",
                                       "csg solver=ls error=1 p=0.5 every=3",
                                       "sg solver=ls lambda=0.5", "local",
-                                      "local hidden=1 p=0.5", "predsim", "exact", "exact", "csg lambda=0.5",
+                                      "local hidden=1 p=0.5", "predsim", "vir", "vir frozen=1 p=0.5", "classmean p=0.7",
+                                      "fixed", "exact", "exact", "csg lambda=0.5",
                                       "sg lambda=1", "csg lambda=0.2 p=0.5", "none"};
     static const char *const pipeline[] = {"exact micro=2", "exact micro=4"};
     const char *all = rng_below(r, 8) == 0 ? pick(r, pipeline, COUNT_OF(pipeline)) : NULL;
@@ -351,7 +352,9 @@ static void test_probes_change_nothing(void **state)
 {
     static const char *const cut[][2] = {{"cut csg solver=adam hidden=1", "cut csg"},
                                          {"cut local hidden=1", "cut predsim"},
-                                         {"cut sg lambda=0.5", "cut exact"}};
+                                         {"cut sg lambda=0.5", "cut exact"},
+                                         {"cut vir", "cut classmean"},
+                                         {"cut fixed", "cut vir frozen=1"}};
     for (size_t i = 0; i < COUNT_OF(cut); i++) {
         struct run *r[2];
         for (int k = 0; k < 2; k++) {

@@ -122,7 +122,7 @@ class Bench:
         words = [self.data(job.data) if word == job.data else word for word in job.words[1:]]
         with tempfile.TemporaryDirectory(prefix="clutch-papers-") as folder:
             more = ["--draw-every", "0", "--out", os.path.join(folder, "run")] if words[0] == "train" else []
-            lines = rows_of(run([CLUTCH, *words, *more], timeout=6 * 3600))
+            lines = rows_of(run([CLUTCH, *words, *more]))
             return [*lines, job.after(os.path.join(folder, "run"))] if job.after else lines
 
     def torch(self, job):
@@ -130,7 +130,7 @@ class Bench:
         options = {**json.loads(job.words[1]), "data": find_data(self.data(job.data))}
         script = os.path.join(ROOT, "bench", "torch_train.py")
         env = {**thread_env(options["threads"]), **({"OMP_WAIT_POLICY": options["wait"]} if options["wait"] else {})}
-        return rows_of(run([self.pythons[0], script, json.dumps(options)], env=env, timeout=6 * 3600))
+        return rows_of(run([self.pythons[0], script, json.dumps(options)], env=env))
 
     def knows(self, coupling):
         """Whether this version of clutch has that row in `compare`."""

@@ -15,7 +15,10 @@ NAMES = {"none": "hidden layers at their start (no bprop)", "exact": "back-propa
          PUBLISHED_SG: "DNI, two hidden layers of 1024, as published", "sg solver=adam": "DNI, one hidden layer",
          "sg": "DNI, linear, least squares", "csg solver=adam": "cDNI, linear, Adam, as published",
          "csg error=0": "cDNI, linear, least squares", "csg": "the same that also sees a classifier's error",
-         "local": "local classifier", "predsim": "local, with similarities"}
+         "local": "local classifier", "predsim": "local, with similarities",
+         "fixed": "a guess fixed at random (control)",
+         "classmean": "the mean gradient of the class (control)", "vir": "a classifier's form, fitted to gradients",
+         "vir frozen=1": "the same, its map frozen at random (control)"}
 # test errors of the paper's table on MNIST in percent, by coupling here and layers: recalled, not read
 PAPER = {"none": {3: 9.3, 4: 12.6, 5: 16.2, 6: 21.4}, "exact": {3: 2.0, 4: 1.8, 5: 1.8, 6: 1.8},
          PUBLISHED_SG: {3: 1.9, 4: 2.2, 5: 3.4, 6: 4.3}, "csg solver=adam": {3: 2.2, 4: 1.9, 5: 1.7, 6: 1.6}}
